@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* Files that survive a power cut, a planted link and a second process: bounded reads, atomic writes, one lock. */
+#ifndef EINS_FILE_H
+#define EINS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+/* Reads a regular file of at most max bytes. *ret_text is allocated, NUL-terminated and the caller's to free;
+ * *ret_length, which may be NULL, gets its length without the NUL. A link as the last part of the path, anything that is
+ * not a regular file, and a longer file are refused (ELOOP, EINVAL, EFBIG). Returns 0 or a negative errno. */
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length);
+
+/* Replaces the file by text, all of it or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
+ * The new file has the mode given whatever the umask says and, when run as root, the folder's owner and group.
+ * Returns 0, or a negative errno with nothing changed and no temporary file left. */
+int file_write_atomic(const char *path, const char *text, size_t length, mode_t mode);
+
+/* Sets the modification time to now and writes nothing else. Returns 0 or a negative errno. */
+int file_touch(const char *path);
+
+/* Takes the lock PATH without waiting (flock on a file that stays) and writes this process's id into it. On success the
+ * lock is held until *ret_fd is closed. Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the
+ * process that holds it, or 0 when it is not known. */
+int file_lock(const char *path, int *ret_fd, pid_t *ret_holder);
+
+/* True when the folder that holds path exists and a file in it could be created now. */
+bool file_folder_writable(const char *path);
+
+#endif
