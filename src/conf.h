@@ -9,7 +9,9 @@
 #include "error.h"
 #include "log.h"
 
-#define CONF_TEXT_SIZE 512 /* longer values are refused */
+#define CONF_PATH_DEFAULT "/etc/eins/eins.conf"
+#define CONF_SIZE_MAX (64u << 10) /* bytes; a longer file is refused */
+#define CONF_TEXT_SIZE 512        /* longer values are refused */
 
 enum recovery { RECOVERY_REPLACE, RECOVERY_KEEP };
 
@@ -36,11 +38,10 @@ struct conf {
     int parallel;
     int agent_wait; /* seconds */
     char pid_file[CONF_TEXT_SIZE];
-    /* [state] [log] [metrics] */
+    /* [state] [log] */
     char state_file[CONF_TEXT_SIZE];
     char log_file[CONF_TEXT_SIZE];
     int log_level; /* enum log_level */
-    char metrics_file[CONF_TEXT_SIZE];
 };
 
 /* Where a value came from; the later one wins. */
@@ -54,9 +55,11 @@ struct conf_key {
     enum conf_type type;
     size_t offset;              /* of the field in struct conf */
     const char *fallback;       /* the default, as text */
+    const char *expected;       /* what a valid value is, for messages and documentation */
     int min, max;               /* of a CONF_NUMBER */
     const char *const *choices; /* of a CONF_CHOICE: names in the order of the enum, NULL-terminated */
-    const char *expected;       /* what a valid value is, for messages and documentation */
+    bool (*valid)(const char *value); /* of a CONF_TEXT or CONF_PATH */
+    bool found;                       /* eins finds the value elsewhere when it is empty: giving it empty is not giving it */
 };
 
 /* The table, ended by an entry whose section is NULL. */
@@ -68,6 +71,7 @@ struct conf_builder {
     struct conf conf;
     enum conf_origin origin[CONF_KEY_MAX];
     char source[CONF_KEY_MAX][64]; /* in words: "/etc/ecs/ecs.config AWS_DEFAULT_REGION", "$DOCKER_HOST", "--region", ... */
+    enum conf_origin no_proxy_origin;
     char looked[4][CONF_TEXT_SIZE]; /* the files that were looked at for a region, for the message that none was found */
     size_t looked_count;
 };
@@ -75,8 +79,10 @@ struct conf_builder {
 /* Fills in the defaults. */
 void conf_init(struct conf_builder *builder);
 
-/* Sets a key of the table, strictly parsed, unless a stronger origin has set it already. source names the place for messages and for
- * --check-config. Returns 0, or -1 with code EXIT_CONFIG and a message that names source, key, value and what was expected. */
+/* Sets a key of the table, strictly parsed, unless a stronger origin has set it already; of two ECS files the first counts, otherwise the
+ * last. source names the place for messages and for --check-config: a path, "$VARIABLE" or "--option". Returns 0, or -1 with code
+ * EXIT_CONFIG and a message that names source, key, value (without credentials) and what was expected. Read the strongest origin first: a
+ * value of the environment that is overridden already need not be usable. */
 int conf_set(struct conf_builder *builder, const char *section, const char *key, const char *value, enum conf_origin origin,
              const char *source, struct error *error);
 

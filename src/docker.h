@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "conf.h"
 #include "error.h"
@@ -27,11 +26,12 @@ int docker_list(struct docker *docker, struct snapshot *snapshot, struct error *
  * failures. */
 size_t docker_inspect(struct docker *docker, struct snapshot *snapshot, const bool *marked, struct error *error);
 
-/* Fetches the engine's event log (its last 256 entries) up to now. Returns 0, or -1 with code EXIT_DOCKER. */
-int docker_events(struct docker *docker, int64_t now, struct snapshot *snapshot, struct error *error);
+/* Fetches the engine's event log (its last 256 entries) up to now, and sets events_asked. Returns 0, or -1 with code EXIT_DOCKER. */
+int docker_events(struct docker *docker, struct snapshot *snapshot, struct error *error);
 
-/* The agent as it is now, found by name; STATUS_GONE when there is none. Returns 0, or -1 with code EXIT_DOCKER. */
-int docker_find_agent(struct docker *docker, struct container *ret_agent, struct error *error);
+/* Finds out id and status of one container, given its id or its name; STATUS_GONE when there is none. Returns 0, or -1 with code
+ * EXIT_DOCKER. */
+int docker_look(struct docker *docker, const char *id_or_name, struct container *ret_container, struct error *error);
 
 /* Prepares a request for METHOD /containers/ID/ACTION; id must be a container id (text_is_container_id). action is as in the API,
  * with its query ("stop", "update", "?v=1"). body is borrowed. */

@@ -19,16 +19,19 @@ int error_set(struct error *error, enum exit_code code, const char *format, ...)
 
 int error_wrap(struct error *error, const char *format, ...)
 {
-    char inner[sizeof error->text];
+    char context[sizeof error->text / 2];
+    size_t before, after;
     va_list arguments;
-    int length;
 
-    memcpy(inner, error->text, sizeof inner);
     va_start(arguments, format);
-    length = vsnprintf(error->text, sizeof error->text, format, arguments);
+    vsnprintf(context, sizeof context - 2, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof error->text)
-        snprintf(error->text + length, sizeof error->text - (size_t)length, ": %s", inner);
+    strcat(context, ": ");
+    before = strlen(context);
+    after = strnlen(error->text, sizeof error->text - 1 - before);
+    memmove(error->text + before, error->text, after);
+    memcpy(error->text, context, before);
+    error->text[before + after] = '\0';
     return -1;
 }
 

@@ -10,6 +10,11 @@
 
 #include "error.h"
 
+/* Opens a regular file, never through a link, with these flags of open(2). One that O_CREAT creates is 0644 whatever the
+ * umask says and, when run as root, belongs to the folder's owner and group. Returns the descriptor, the caller's to close,
+ * or a negative errno (ELOOP for a link, EINVAL for anything else that is not a regular file). */
+int file_open(const char *path, int flags);
+
 /* Reads a regular file of at most max bytes. *ret_text is allocated, NUL-terminated and the caller's to free;
  * *ret_length, which may be NULL, gets its length without the NUL. A link as the last part of the path, anything that is
  * not a regular file, and a longer file are refused (ELOOP, EINVAL, EFBIG). Returns 0 or a negative errno. */
@@ -17,7 +22,8 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
 
 /* Replaces the file by text, all of it or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
  * The new file has the mode given whatever the umask says and, when run as root, the folder's owner and group.
- * Returns 0, or a negative errno with nothing changed and no temporary file left. */
+ * Returns 0, or a negative errno with no temporary file left and, unless it was the folder's fsync that failed, nothing
+ * changed. Only the holder of a lock may write a file this way: the temporary files of killed writers are removed. */
 int file_write_atomic(const char *path, const char *text, size_t length, mode_t mode);
 
 /* Sets the modification time to now and writes nothing else. Returns 0 or a negative errno. */

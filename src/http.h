@@ -25,7 +25,6 @@ struct http_request {
     const char *body;  /* JSON, or NULL */
     int timeout;       /* seconds, the whole request */
     size_t max_length; /* bytes of the reply's body that are kept at most; a longer one is an error */
-    bool discard_body; /* the status is all that matters */
     /* out */
     bool replied; /* a status arrived, and the whole body within its bounds */
     long status;

@@ -70,8 +70,8 @@ struct event {
 
 /* What is known of Docker at one moment. The planner says what else it wants to know. */
 struct snapshot {
-    bool listed;      /* containers and agent are valid */
-    bool have_events; /* events are valid */
+    bool listed;                  /* containers and agent are valid */
+    enum inspected events_asked;  /* INSPECT_DONE: events are valid */
     struct container *containers; /* managed ones only, owned */
     size_t container_count;
     struct container agent; /* STATUS_GONE when there is none */

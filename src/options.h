@@ -13,12 +13,13 @@ enum options_action { ACTION_CHECK, ACTION_DRY_RUN, ACTION_HELP, ACTION_VERSION 
 struct options {
     enum options_action action;
     bool verbose;
-    const char *config; /* borrowed from argv, or the default path */
+    const char *config; /* borrowed from argv, or CONF_PATH_DEFAULT */
     bool config_given;
 };
 
-/* Parses the command line; options that stand for a key of the configuration are set in builder with CONF_OPTION. Prints nothing. Returns
- * 0, or -1 with code EXIT_USAGE (or EXIT_CONFIG for a value out of range) and a message that says what was expected. */
+/* Parses the command line; options that stand for a key of the configuration are set in builder with CONF_OPTION. Prints nothing. --help
+ * and --version end it: what follows them is not looked at. Returns 0, or -1 with code EXIT_USAGE (EXIT_CONFIG for a value that the
+ * configuration does not take either) and a message that says what was expected. */
 int options_parse(int argc, char **argv, struct conf_builder *builder, struct options *ret_options, struct error *error);
 
 /* Prints what --help says. */

@@ -78,7 +78,7 @@ struct note {
 enum plan_want { WANT_LIST = 1, WANT_INSPECT = 2, WANT_EVENTS = 4 };
 
 struct plan {
-    struct op *ops; /* by kind, in the order of enum op_kind; owned */
+    struct op *ops; /* in no particular order: the kind says when; owned */
     size_t op_count;
     struct note *notes; /* owned */
     size_t note_count;

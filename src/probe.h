@@ -24,7 +24,6 @@ struct probe_result {
     enum probe_cause cause;
     long status; /* HTTP status, or 0 */
     char address[64];
-    char tls[16];          /* like TLSv1.3, or empty */
     double seconds;        /* the whole probe */
     char explanation[400]; /* a sentence that names the cause */
 };

@@ -12,6 +12,7 @@
 
 #define STATE_VERSION 1
 #define STATE_SIZE_MAX (8u << 20) /* bytes; a larger file is taken for corrupt */
+#define STATE_CONTAINER_MAX 2500  /* in a file; ini.c takes no more lines than these have */
 
 /* How far eins has taken over a container's restart policy. */
 enum takeover {
@@ -81,10 +82,11 @@ void state_remove(struct state *state, struct state_container *container);
 /* True when something of an outage is not given back yet. */
 bool state_owes(const struct state *state);
 
-/* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory. */
+/* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory (or of SHA-256). */
 char *state_render(const struct state *state, size_t *ret_length);
 
-/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state untouched. */
+/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state untouched; the
+ * code is EXIT_CONFIG when the text is to blame, EXIT_STATE when it could not be judged (memory, libcrypto). */
 int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct error *error);
 
 /* Where the state is, and what is known to be in the file: written only when it differs. */
@@ -96,8 +98,8 @@ struct state_store {
 };
 
 /* Loads the state. A file that is missing or unusable is no error: *ret_state is then one to be rebuilt; an unusable file has been set
- * aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise). With read_only nothing is set aside. Returns 0, or -1 only for want of
- * memory. */
+ * aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise). With read_only nothing is set aside. Returns 0, or -1 with
+ * code EXIT_STATE only when this host is short of something (memory, descriptors, SHA-256): that says nothing about the file. */
 int state_load(struct state_store *store, bool read_only, int64_t now, struct state *ret_state, struct error *error);
 
 /* Writes the state if it differs from what the file holds, atomically; otherwise bumps the file's mtime, when bump is true. Returns 0,

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "config.h"
+
+#include "docker_json.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+#include "text.h"
+
+#define cleanup_json __attribute__((cleanup(put_json)))
+#define cleanup_tokener __attribute__((cleanup(free_tokener)))
+
+/* What an unlimited stop timeout (a negative one) counts as; the planner has its own limit. */
+#define STOP_TIMEOUT_ENDLESS 86400
+
+static void put_json(json_object **object)
+{
+    json_object_put(*object);
+}
+
+static void free_tokener(json_tokener **tokener)
+{
+    if (*tokener != NULL)
+        json_tokener_free(*tokener);
+}
+
+/* Parses one whole JSON value, and nothing behind it but white space. */
+static json_object *parse(const char *text, size_t length, struct error *error)
+{
+    cleanup_tokener json_tokener *tokener = json_tokener_new();
+    json_object *object;
+
+    if (tokener == NULL || length > INT_MAX) {
+        error_set(error, EXIT_DOCKER, "out of memory");
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+    object = json_tokener_parse_ex(tokener, text == NULL ? "" : text, (int)length);
+    if (object == NULL) {
+        enum json_tokener_error why = json_tokener_get_error(tokener);
+
+        error_set(error, EXIT_DOCKER, "the answer is not JSON: %s",
+                  why == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(why));
+        return NULL;
+    }
+    for (size_t end = json_tokener_get_parse_end(tokener); end < length; end++) {
+        if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0') {
+            json_object_put(object);
+            error_set(error, EXIT_DOCKER, "the answer is not JSON: something follows its end");
+            return NULL;
+        }
+    }
+    return object;
+}
+
+/* The member of that type, or NULL. json-c would convert between types silently; here a wrong type is as good as none. */
+static json_object *member(json_object *object, const char *name, json_type type)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, type))
+        return NULL;
+    return value;
+}
+
+static const char *member_text(json_object *object, const char *name)
+{
+    json_object *value = member(object, name, json_type_string);
+
+    return value == NULL ? NULL : json_object_get_string(value);
+}
+
+static bool member_int(json_object *object, const char *name, int *ret_number)
+{
+    json_object *value = member(object, name, json_type_int);
+    int64_t number = value == NULL ? 0 : json_object_get_int64(value);
+
+    if (value == NULL || number < INT_MIN || number > INT_MAX)
+        return false;
+    *ret_number = (int)number;
+    return true;
+}
+
+static bool member_id(json_object *object, const char *name, char *id)
+{
+    json_object *value = member(object, name, json_type_string);
+
+    /* The length too: behind a NUL byte anything could follow. */
+    if (value == NULL || json_object_get_string_len(value) != MODEL_ID_SIZE - 1 ||
+        !text_is_container_id(json_object_get_string(value)))
+        return false;
+    return text_copy(id, MODEL_ID_SIZE, json_object_get_string(value));
+}
+
+/* Whether one of the container's names is the one given; its first name is copied, without the slash. */
+static bool read_names(json_object *object, const char *wanted, struct container *container)
+{
+    json_object *names = member(object, "Names", json_type_array);
+    bool found = false;
+
+    text_copy(container->name, sizeof container->name, container->id);
+    container->name[12] = '\0'; /* Docker's own short form, for the nameless */
+    for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
+        json_object *entry = json_object_array_get_idx(names, i);
+        const char *name = json_object_is_type(entry, json_type_string) ? json_object_get_string(entry) : "";
+
+        if (name[0] != '/')
+            continue;
+        /* A link shows as /other/name; the container's own name has but one slash. */
+        if (strchr(name + 1, '/') == NULL) {
+            text_copy(container->name, sizeof container->name, name + 1);
+            found = found || strcmp(name + 1, wanted) == 0;
+        }
+    }
+    return found;
+}
+
+static bool read_managed(json_object *object)
+{
+    json_object *labels = member(object, "Labels", json_type_object);
+    const char *enable;
+
+    if (labels == NULL || member_text(labels, DOCKER_LABEL_ECS) == NULL)
+        return false;
+    enable = member_text(labels, DOCKER_LABEL_ENABLE);
+    return enable == NULL || strcasecmp(enable, "false") != 0;
+}
+
+/* Reads one entry of the list. */
+static int read_entry(json_object *entry, const char *agent, struct container *ret_container, bool *ret_is_agent,
+                      struct error *error)
+{
+    struct container container = {.stop_timeout = -1};
+    const char *status;
+
+    if (!json_object_is_type(entry, json_type_object) || !member_id(entry, "Id", container.id))
+        return error_set(error, EXIT_DOCKER, "the list of containers has an entry without a usable Id");
+    *ret_is_agent = read_names(entry, agent, &container);
+    container.managed = !*ret_is_agent && read_managed(entry);
+    status = member_text(entry, "State");
+    if (status == NULL || !model_status_parse(status, &container.status) || container.status == STATUS_GONE) {
+        if (*ret_is_agent)
+            return error_set(error, EXIT_DOCKER, "the agent %s is in a state that is not known: %s", agent,
+                             status == NULL ? "none" : status);
+        container.status = STATUS_CREATED;
+        container.inspected = INSPECT_FAILED;
+    }
+    *ret_container = container;
+    return 0;
+}
+
+int docker_json_list(const char *text, size_t length, const char *agent, struct snapshot *ret_snapshot, struct error *error)
+{
+    cleanup_json json_object *list = parse(text, length, error);
+    struct snapshot snapshot = {.listed = true};
+    size_t count;
+
+    if (list == NULL)
+        return error_wrap(error, "list of containers");
+    if (!json_object_is_type(list, json_type_array))
+        return error_set(error, EXIT_DOCKER, "the list of containers is not an array");
+    count = json_object_array_length(list);
+    snapshot.containers = calloc(count + 1, sizeof *snapshot.containers);
+    if (snapshot.containers == NULL)
+        return error_set(error, EXIT_DOCKER, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct container container;
+        bool is_agent = false;
+
+        if (read_entry(json_object_array_get_idx(list, i), agent, &container, &is_agent, error) < 0) {
+            model_snapshot_clear(&snapshot);
+            return -1;
+        }
+        if (is_agent)
+            snapshot.agent = container;
+        else if (container.managed)
+            snapshot.containers[snapshot.container_count++] = container;
+    }
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+static bool read_state(json_object *state, struct container *container)
+{
+    const char *status = member_text(state, "Status");
+    const char *started_at = member_text(state, "StartedAt");
+    const char *problem = member_text(state, "Error");
+    json_object *oom_killed = member(state, "OOMKilled", json_type_boolean);
+
+    container->oom_killed = oom_killed != NULL && json_object_get_boolean(oom_killed);
+    container->has_error = problem != NULL && problem[0] != '\0';
+    return status != NULL && model_status_parse(status, &container->status) && container->status != STATUS_GONE &&
+           started_at != NULL && started_at[0] != '\0' &&
+           text_copy(container->started_at, sizeof container->started_at, started_at) &&
+           member_int(state, "ExitCode", &container->exit_code);
+}
+
+static bool read_host_config(json_object *host_config, struct container *container)
+{
+    json_object *policy = member(host_config, "RestartPolicy", json_type_object);
+    json_object *auto_remove = member(host_config, "AutoRemove", json_type_boolean);
+    const char *name = policy == NULL ? NULL : member_text(policy, "Name");
+
+    container->auto_remove = auto_remove != NULL && json_object_get_boolean(auto_remove);
+    if (name == NULL || !model_policy_parse(name, &container->policy.kind) ||
+        !member_int(policy, "MaximumRetryCount", &container->policy.retries))
+        return false;
+    /* With any other kind it means nothing, and Docker would refuse to take it back. */
+    if (container->policy.kind != POLICY_ON_FAILURE || container->policy.retries < 0)
+        container->policy.retries = 0;
+    return true;
+}
+
+static bool read_config(json_object *config, struct container *container)
+{
+    json_object *timeout;
+
+    container->stop_timeout = -1;
+    if (!json_object_object_get_ex(config, "StopTimeout", &timeout) || timeout == NULL)
+        return true;
+    if (!member_int(config, "StopTimeout", &container->stop_timeout))
+        return false;
+    if (container->stop_timeout < 0)
+        container->stop_timeout = STOP_TIMEOUT_ENDLESS;
+    return true;
+}
+
+int docker_json_inspect(const char *text, size_t length, struct container *container, struct error *error)
+{
+    cleanup_json json_object *object = parse(text, length, error);
+    struct container read = *container;
+    json_object *state, *host_config, *config;
+
+    if (object == NULL)
+        return -1;
+    state = member(object, "State", json_type_object);
+    host_config = member(object, "HostConfig", json_type_object);
+    config = member(object, "Config", json_type_object);
+    if (!member_id(object, "Id", read.id) || (container->id[0] != '\0' && strcmp(read.id, container->id) != 0))
+        return error_set(error, EXIT_DOCKER, "the answer is not about this container");
+    if (state == NULL || !read_state(state, &read))
+        return error_set(error, EXIT_DOCKER, "the answer has no usable State");
+    if (host_config == NULL || !read_host_config(host_config, &read))
+        return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig.RestartPolicy");
+    if (config == NULL || !read_config(config, &read) || !member_int(object, "RestartCount", &read.restart_count))
+        return error_set(error, EXIT_DOCKER, "the answer has no usable Config or RestartCount");
+    read.inspected = INSPECT_DONE;
+    *container = read;
+    return 0;
+}
+
+static struct event read_event(json_object *object)
+{
+    static const struct {
+        const char *action;
+        enum event_kind kind;
+    } kinds[] = {{"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}};
+    struct event event = {0};
+    const char *type = member_text(object, "Type"), *action = member_text(object, "Action");
+    json_object *time = member(object, "time", json_type_int), *actor = member(object, "Actor", json_type_object);
+    json_object *attributes = actor == NULL ? NULL : member(actor, "Attributes", json_type_object);
+    const char *signal = attributes == NULL ? NULL : member_text(attributes, "signal");
+    int64_t number;
+
+    event.time = time == NULL ? 0 : json_object_get_int64(time);
+    if (type == NULL || strcmp(type, "container") != 0 || action == NULL || actor == NULL || !member_id(actor, "ID", event.id))
+        return event;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].action, action) == 0)
+            event.kind = kinds[i].kind;
+    }
+    if (event.kind == EVENT_KILL && signal != NULL && text_parse_number(signal, 0, 128, &number))
+        event.signal = (int)number;
+    return event;
+}
+
+int docker_json_events(const char *text, size_t length, struct event **ret_events, size_t *ret_count, struct error *error)
+{
+    cleanup_tokener json_tokener *tokener = json_tokener_new();
+    cleanup_free struct event *events = NULL;
+    size_t count = 0, capacity = 0, offset = 0;
+
+    if (tokener == NULL || length > INT_MAX)
+        return error_set(error, EXIT_DOCKER, "out of memory");
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+    while (offset < length && offset + strspn(text + offset, " \t\r\n") < length) {
+        cleanup_json json_object *object = json_tokener_parse_ex(tokener, text + offset, (int)(length - offset));
+
+        if (!json_object_is_type(object, json_type_object))
+            return error_set(error, EXIT_DOCKER, "the event log is not a sequence of JSON objects");
+        offset += json_tokener_get_parse_end(tokener);
+        json_tokener_reset(tokener);
+        if (count == capacity) {
+            struct event *grown = reallocarray(events, capacity = capacity * 2 + 64, sizeof *events);
+
+            if (grown == NULL)
+                return error_set(error, EXIT_DOCKER, "out of memory");
+            events = grown;
+        }
+        events[count++] = read_event(object);
+    }
+    *ret_events = events;
+    *ret_count = count;
+    events = NULL;
+    return 0;
+}
+
+const char *docker_json_message(const char *text, size_t length, char *buffer, size_t size)
+{
+    struct error unused;
+    cleanup_json json_object *object = length > 0 && text[0] == '{' ? parse(text, length, &unused) : NULL;
+    const char *message = object == NULL ? text : member_text(object, "message");
+
+    text_copy(buffer, size, message == NULL || message[0] == '\0' ? "no reason given" : message);
+    buffer[strcspn(buffer, "\r\n")] = '\0';
+    return buffer;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "plan_ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+/* Restore, stop and remove, or start and hold; and for the agent pause, or kill, await, start and unpause. */
+#define OPS_PER_CONTAINER 3
+#define OPS_FOR_AGENT 5
+#define NOTES_PER_CONTAINER 2
+#define NOTES_FOR_AGENT 2
+
+int plan_ops_alloc(struct plan *plan, size_t containers)
+{
+    plan->ops = calloc(containers * OPS_PER_CONTAINER + OPS_FOR_AGENT, sizeof *plan->ops);
+    plan->notes = calloc(containers * NOTES_PER_CONTAINER + NOTES_FOR_AGENT, sizeof *plan->notes);
+    return plan->ops == NULL || plan->notes == NULL ? -1 : 0;
+}
+
+struct op *plan_ops_add(struct plan *plan, enum op_kind kind, enum op_reason reason, const char *id, const char *name)
+{
+    struct op *op = &plan->ops[plan->op_count++];
+
+    op->kind = kind;
+    op->reason = reason;
+    text_copy(op->id, sizeof op->id, id);
+    text_copy(op->name, sizeof op->name, name);
+    return op;
+}
+
+void plan_ops_depend(const struct plan *plan, struct op *op, enum op_condition when, const struct op *on)
+{
+    op->when = when;
+    op->depends_on = (size_t)(on - plan->ops);
+}
+
+void plan_ops_note(struct plan *plan, enum note_kind kind, const char *id, const char *name)
+{
+    struct note *note = &plan->notes[plan->note_count++];
+
+    note->kind = kind;
+    text_copy(note->id, sizeof note->id, id);
+    text_copy(note->name, sizeof note->name, name);
+}
+
+bool plan_op_is_due(const struct plan *plan, const struct op *op)
+{
+    switch (op->when) {
+    case WHEN_DONE:
+        return plan->ops[op->depends_on].outcome == OUTCOME_DONE;
+    case WHEN_FAILED:
+        return plan->ops[op->depends_on].outcome == OUTCOME_FAILED;
+    case WHEN_ALWAYS:
+        break;
+    }
+    return true;
+}
+
+void plan_keep_safe(struct plan *plan)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < plan->op_count; i++) {
+        if (plan->ops[i].kind != OP_RESTORE && plan->ops[i].kind != OP_UNPAUSE_AGENT)
+            continue;
+        plan->ops[kept] = plan->ops[i];
+        plan->ops[kept++].when = WHEN_ALWAYS;
+    }
+    plan->op_count = kept;
+    plan->incomplete = true;
+}
+
+/* Nothing is owed to this container any more; one that runs is part of the baseline again. */
+static void give_back(struct state *state, struct state_container *container)
+{
+    struct state_container baseline = {.running = true};
+
+    if (!container->running) {
+        state_remove(state, container);
+        return;
+    }
+    memcpy(baseline.id, container->id, sizeof baseline.id);
+    memcpy(baseline.name, container->name, sizeof baseline.name);
+    *container = baseline;
+}
+
+static void settle_container(struct state *state, const struct op *op)
+{
+    struct state_container *container = state_find(state, op->id);
+
+    if (container == NULL)
+        return;
+    if (op->outcome == OUTCOME_GONE) {
+        if (op->kind == OP_HOLD || op->kind == OP_START || op->kind == OP_HOLD_STARTED)
+            container->running = container->starting = false; /* recovery tells the agent: it counts as removed */
+        else
+            state_remove(state, container);
+        return;
+    }
+    if (op->kind == OP_HOLD || op->kind == OP_HOLD_STARTED)
+        container->takeover = TAKEOVER_SET;
+    else if (op->kind == OP_START)
+        container->starting = false;
+    else if (op->kind == OP_RESTORE && container->fate == FATE_RESTORE)
+        give_back(state, container);
+    else if (op->kind == OP_REMOVE)
+        state_remove(state, container);
+}
+
+static void settle_op(struct plan *plan, const struct op *op)
+{
+    switch (op->kind) {
+    case OP_PAUSE_AGENT:
+        /* ecs-init replaced it between the look and the pause: look again at once, an offline agent must not run on. */
+        if (op->outcome == OUTCOME_GONE) {
+            plan->next.agent.id[0] = '\0';
+            plan->next.agent.paused_by_eins = false;
+            plan->wants |= WANT_LIST;
+        }
+        break;
+    case OP_AWAIT_AGENT:
+    case OP_START_AGENT:
+    case OP_UNPAUSE_AGENT:
+        if (op->outcome == OUTCOME_DONE || (op->outcome == OUTCOME_GONE && op->kind == OP_UNPAUSE_AGENT))
+            plan->next.agent = (struct state_agent){0};
+        break;
+    case OP_HOLD:
+    case OP_START:
+    case OP_HOLD_STARTED:
+    case OP_RESTORE:
+    case OP_STOP:
+    case OP_REMOVE:
+        settle_container(&plan->next, op);
+        break;
+    case OP_KILL_AGENT:
+    case OP_KIND_COUNT:
+        break;
+    }
+}
+
+void plan_settle(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->op_count; i++) {
+        const struct op *op = &plan->ops[i];
+
+        if (op->outcome == OUTCOME_DONE || op->outcome == OUTCOME_GONE)
+            settle_op(plan, op);
+        else if (op->outcome == OUTCOME_FAILED && op->kind != OP_AWAIT_AGENT)
+            plan->incomplete = true;
+    }
+    /* Only an agent that runs ends a renewal; whatever else became of it is the next check's to finish. */
+    if (plan->next.agent.renewing[0] != '\0' && plan->next.phase == PHASE_CONNECTED)
+        plan->incomplete = true;
+}
+
+void plan_clear(struct plan *plan)
+{
+    free(plan->ops);
+    free(plan->notes);
+    state_clear(&plan->next);
+    *plan = (struct plan){0};
+}
+
+const char *plan_reason_text(enum op_reason reason)
+{
+    static const char *const texts[] = {
+        [REASON_OUTAGE] = "the region cannot be reached",
+        [REASON_DIED_BEFORE_HOLD] = "it failed before Docker had been told to restart it",
+        [REASON_ENGINE_RESTARTED] = "it ran before Docker or the host was restarted",
+        [REASON_START_UNFINISHED] = "an earlier check meant to start it",
+        [REASON_RECOVERED] = "the region is back",
+        [REASON_RESTARTED] = "it was restarted in the outage, ECS launches its task anew",
+        [REASON_EVENTS_LOST] = "it may have missed events while it was paused",
+        [REASON_RENEWAL_UNFINISHED] = "an earlier check began to renew it",
+    };
+
+    return texts[reason];
+}
+
+const char *plan_note_text(enum note_kind kind)
+{
+    static const char *const texts[] = {
+        [NOTE_FOREIGN_PAUSE] = "the agent is paused, and not by eins: left alone, ECS does nothing on this host until it is unpaused",
+        [NOTE_GUESSED] = "the state was lost: taken for a container that eins held; it gets policy \"no\" back and is never removed",
+        [NOTE_NOT_UNDERSTOOD] = "Docker's answer about it could not be used: left alone until the next check",
+        [NOTE_AUTO_REMOVE] = "Docker removes it when it ends (AutoRemove) and refuses a restart policy: it will not survive a crash",
+        [NOTE_DEATH_UNKNOWN] = "it ended with an error, and Docker's events do not tell whether somebody stopped it: left down",
+        [NOTE_VANISHED] = "it was removed by somebody else in the outage",
+        [NOTE_AGENT_MISSING] = "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
+    };
+
+    return texts[kind];
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "config.h"
+
+#include "probe.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/x509_vfy.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "text.h"
+
+/* A probe with a resolver needs a handful of descriptors. A host with fewer than these left could not look. */
+#define DESCRIPTORS_NEEDED 16
+
+struct probe {
+    CURL *handle;
+    struct probe_result *result;
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+/* The first line of the final reply decides. Interim replies (1xx) and the proxy's own (suppressed) do not count. */
+static size_t take_header(char *data, size_t size, size_t count, void *opaque)
+{
+    struct probe *probe = opaque;
+    long status = 0;
+
+    (void)data;
+    curl_easy_getinfo(probe->handle, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return size * count;
+    probe->result->status = status;
+    return 0; /* ends the transfer: neither headers nor body nor the end of the connection are worth waiting for */
+}
+
+static size_t refuse_body(char *data, size_t size, size_t count, void *opaque)
+{
+    (void)data;
+    (void)size;
+    (void)count;
+    (void)opaque;
+    return 0;
+}
+
+static CURLcode set_connection(CURL *handle, const struct conf *conf)
+{
+    CURLcode result = CURLE_OK;
+
+    result |= curl_easy_setopt(handle, CURLOPT_URL, conf->endpoint);
+    result |= curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "https");
+    result |= curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+    result |= curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    result |= curl_easy_setopt(handle, CURLOPT_USERAGENT, "eins-check/" PACKAGE_VERSION);
+    result |= curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)conf->connect_timeout);
+    result |= curl_easy_setopt(handle, CURLOPT_TIMEOUT, (long)conf->timeout);
+    result |= curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    /* The resolver's thread may outlast the deadline; do not wait for it, this process ends soon. */
+    result |= curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+    result |= curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
+    /* Always set, so that what the environment says counts only where conf.c took it from there. */
+    result |= curl_easy_setopt(handle, CURLOPT_PROXY, conf->proxy);
+    result |= curl_easy_setopt(handle, CURLOPT_NOPROXY, conf->no_proxy);
+    result |= curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    return result;
+}
+
+static CURLcode set_tls(CURL *handle, const struct conf *conf)
+{
+    CURLcode result = CURLE_OK;
+
+    result |= curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    result |= curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+    result |= curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (conf->ca_file[0] != '\0' || conf->ca_path[0] != '\0') {
+        /* Naming one of the two means that the system's own store is not wanted. */
+        result |= curl_easy_setopt(handle, CURLOPT_CAINFO, conf->ca_file[0] != '\0' ? conf->ca_file : NULL);
+        result |= curl_easy_setopt(handle, CURLOPT_CAPATH, conf->ca_path[0] != '\0' ? conf->ca_path : NULL);
+    }
+    return result;
+}
+
+static CURLcode set_callbacks(struct probe *probe)
+{
+    CURLcode result = CURLE_OK;
+
+    result |= curl_easy_setopt(probe->handle, CURLOPT_HEADERFUNCTION, take_header);
+    result |= curl_easy_setopt(probe->handle, CURLOPT_HEADERDATA, probe);
+    result |= curl_easy_setopt(probe->handle, CURLOPT_WRITEFUNCTION, refuse_body);
+    result |= curl_easy_setopt(probe->handle, CURLOPT_ERRORBUFFER, probe->curl_error);
+    return result;
+}
+
+/* Whether a failure may have been this host's, which has too few descriptors left, and not the line's. */
+static bool descriptors_short(void)
+{
+    int fds[DESCRIPTORS_NEEDED];
+    int opened = 0;
+
+    while (opened < DESCRIPTORS_NEEDED && (fds[opened] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        opened++;
+    for (int i = 0; i < opened; i++)
+        close(fds[i]);
+    return opened < DESCRIPTORS_NEEDED;
+}
+
+static enum probe_cause classify(const struct probe *probe, CURLcode code)
+{
+    if (code == CURLE_COULDNT_RESOLVE_HOST)
+        return PROBE_NAME;
+    if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY)
+        return PROBE_PROXY;
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return PROBE_TIMEOUT;
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CIPHER ||
+        code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS || code == CURLE_SSL_CERTPROBLEM)
+        return PROBE_TLS;
+    /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to libcurl. */
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING ||
+        (code == CURLE_OUT_OF_MEMORY && strstr(probe->curl_error, "header") != NULL))
+        return PROBE_NOT_HTTP;
+    if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT || code == CURLE_URL_MALFORMAT ||
+        code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CRL_BADFILE || code == CURLE_SSL_ENGINE_NOTFOUND ||
+        code == CURLE_SSL_ENGINE_SETFAILED || code == CURLE_SSL_ENGINE_INITFAILED || code == CURLE_NOT_BUILT_IN ||
+        code == CURLE_BAD_FUNCTION_ARGUMENT || code == CURLE_UNKNOWN_OPTION)
+        return PROBE_HOST;
+    return PROBE_CONNECTION;
+}
+
+static void explain(const struct probe *probe, CURLcode code, const struct conf *conf)
+{
+    struct probe_result *result = probe->result;
+    const char *detail = probe->curl_error[0] != '\0' ? probe->curl_error : curl_easy_strerror(code);
+    char *text = result->explanation;
+    size_t size = sizeof result->explanation;
+    long verify = 0, proxy_status = 0;
+
+    curl_easy_getinfo(probe->handle, CURLINFO_SSL_VERIFYRESULT, &verify);
+    curl_easy_getinfo(probe->handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    if (proxy_status >= 300)
+        result->cause = PROBE_PROXY;
+    switch (result->cause) {
+    case PROBE_STATUS:
+        snprintf(text, size, "HTTP status %ld", result->status);
+        break;
+    case PROBE_NAME:
+        snprintf(text, size, "name resolution failed: %s", detail);
+        break;
+    case PROBE_PROXY:
+        snprintf(text, size, "the proxy did not connect: %s", detail);
+        break;
+    case PROBE_CONNECTION:
+        snprintf(text, size, "connection failed: %s", detail);
+        break;
+    case PROBE_TLS:
+        if (verify != X509_V_OK)
+            snprintf(text, size, "TLS failed: the certificate is not valid: %s (%s)", X509_verify_cert_error_string(verify),
+                     detail);
+        else
+            snprintf(text, size, "TLS failed: %s", detail);
+        break;
+    case PROBE_TIMEOUT:
+        snprintf(text, size, "timeout: no answer within %d s, %d s of them to connect (%s)", conf->timeout,
+                 conf->connect_timeout, detail);
+        break;
+    case PROBE_NOT_HTTP:
+        snprintf(text, size, "the answer is not HTTP: %s", detail);
+        break;
+    case PROBE_HOST:
+        snprintf(text, size, "this host could not look: %s", detail);
+        break;
+    }
+}
+
+static void read_details(CURL *handle, struct probe_result *result)
+{
+    const char *address = NULL;
+    long port = 0;
+    double seconds = 0;
+
+    if (curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL && address[0] != '\0') {
+        curl_easy_getinfo(handle, CURLINFO_PRIMARY_PORT, &port);
+        snprintf(result->address, sizeof result->address, strchr(address, ':') != NULL ? "[%s]:%ld" : "%s:%ld", address, port);
+    }
+    curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME, &seconds);
+    result->seconds = seconds;
+}
+
+static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
+{
+    struct probe_result *result = probe->result;
+
+    if (result->status != 0) {
+        result->cause = PROBE_STATUS;
+        result->reach = result->status < 500 ? REACH_REACHABLE : REACH_UNREACHABLE;
+    } else {
+        result->cause = classify(probe, code);
+        /* "No more descriptors" comes out of the resolver as "no such name", and out of connect as "refused". */
+        if (descriptors_short()) {
+            result->cause = PROBE_HOST;
+            snprintf(probe->curl_error, sizeof probe->curl_error, "too many open files");
+        }
+        result->reach = result->cause == PROBE_HOST ? REACH_INDETERMINATE : REACH_UNREACHABLE;
+    }
+    explain(probe, code, conf);
+    read_details(probe->handle, result);
+}
+
+void probe_region(const struct conf *conf, struct probe_result *ret_result)
+{
+    struct probe probe = {.handle = curl_easy_init(), .result = ret_result};
+    CURLcode code;
+
+    *ret_result = (struct probe_result){.reach = REACH_INDETERMINATE, .cause = PROBE_HOST};
+    snprintf(ret_result->explanation, sizeof ret_result->explanation, "this host could not look: out of memory");
+    if (probe.handle == NULL)
+        return;
+    code = set_connection(probe.handle, conf) | set_tls(probe.handle, conf) | set_callbacks(&probe);
+    if (code != CURLE_OK)
+        code = CURLE_OUT_OF_MEMORY;
+    else
+        code = curl_easy_perform(probe.handle);
+    judge(&probe, code, conf);
+    curl_easy_cleanup(probe.handle);
+}

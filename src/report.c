@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "config.h"
+
+#include "report.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "text.h"
+
+#define SENTENCE_SIZE 640
+
+static const char *policy_text(struct policy policy, char *buffer, size_t size)
+{
+    if (policy.kind == POLICY_ON_FAILURE && policy.retries > 0)
+        snprintf(buffer, size, "on-failure:%d", policy.retries);
+    else
+        snprintf(buffer, size, "%s", model_policy_name(policy.kind));
+    return buffer;
+}
+
+/* What the operation does, like "restart policy no -> on-failure". */
+static const char *op_text(const struct op *op, char *buffer, size_t size)
+{
+    static const char *const verbs[] = {
+        [OP_PAUSE_AGENT] = "pause the agent",
+        [OP_HOLD] = "restart policy",
+        [OP_START] = "start",
+        [OP_HOLD_STARTED] = "restart policy",
+        [OP_RESTORE] = "restart policy",
+        [OP_STOP] = "stop",
+        [OP_REMOVE] = "remove",
+        [OP_KILL_AGENT] = "kill the paused agent, for ecs-init to bring a fresh one",
+        [OP_AWAIT_AGENT] = "wait for the fresh agent",
+        [OP_START_AGENT] = "start the old agent, if no fresh one has come",
+        [OP_UNPAUSE_AGENT] = "unpause the agent",
+    };
+    char from[32], to[32];
+
+    if (op->kind == OP_HOLD || op->kind == OP_HOLD_STARTED || op->kind == OP_RESTORE)
+        snprintf(buffer, size, "%s %s -> %s", verbs[op->kind], policy_text(op->from, from, sizeof from),
+                 policy_text(op->to, to, sizeof to));
+    else if (op->kind == OP_UNPAUSE_AGENT && op->when == WHEN_FAILED)
+        snprintf(buffer, size, "%s, if the kill fails", verbs[op->kind]);
+    else
+        snprintf(buffer, size, "%s", verbs[op->kind]);
+    return buffer;
+}
+
+static const char *op_tag(const struct op *op)
+{
+    return op->kind <= OP_HOLD_STARTED ? "ecs-offline" : "ecs-online";
+}
+
+/* "2 of 3 good probes" and the like, where `fall` or `rise` ask for more than one. */
+static void counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    if (after->phase == PHASE_CONNECTED && after->fall_count > 0)
+        snprintf(buffer, size, "; failed probe %d of %d that begin an outage", after->fall_count, conf->fall);
+    else if (after->phase == PHASE_DISCONNECTED && after->rise_count > 0)
+        snprintf(buffer, size, "; good probe %d of %d that end the outage", after->rise_count, conf->rise);
+}
+
+void report_verdict(const struct conf *conf, const struct state *before, const struct state *after, const struct probe_result *probe)
+{
+    bool changed = before->phase != after->phase;
+    bool counted = before->fall_count != after->fall_count || before->rise_count != after->rise_count;
+    enum log_level level = changed ? LOG_LEVEL_WARNING : counted ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    char counter[80];
+
+    if (probe->reach == REACH_INDETERMINATE) {
+        log_write(LOG_LEVEL_ERROR, "connect", "%s: %s; nothing is changed", conf->endpoint, probe->explanation);
+        return;
+    }
+    counter_text(conf, after, counter, sizeof counter);
+    log_write(level, "connect", "%s is %s: %s (%s, %.3f s)%s", conf->endpoint, model_reach_name(probe->reach), probe->explanation,
+              probe->address[0] != '\0' ? probe->address : "no address", probe->seconds, counter);
+    if (changed && after->phase == PHASE_DISCONNECTED)
+        log_write(LOG_LEVEL_WARNING, "ecs-offline", "outage %lld begins: Docker takes over from ECS", (long long)after->outages);
+    else if (changed)
+        log_write(LOG_LEVEL_WARNING, "ecs-online", "outage %lld is over after %lld s: ECS takes over again", (long long)after->outages,
+                  (long long)(after->since - before->since));
+}
+
+static void log_op(const struct op *op)
+{
+    static const char *const endings[] = {
+        [OUTCOME_NOT_RUN] = "not needed",
+        [OUTCOME_DONE] = "done",
+        [OUTCOME_GONE] = "it is gone",
+        [OUTCOME_FAILED] = "failed",
+    };
+    bool failed = op->outcome == OUTCOME_FAILED;
+    char what[128];
+
+    if (op->outcome == OUTCOME_NOT_RUN)
+        return;
+    log_write(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, op_tag(op), "container %s (%.12s): %s: %s%s%s (%s)", op->name, op->id,
+              op_text(op, what, sizeof what), endings[op->outcome], failed ? ": " : "", failed ? op->error.text : "",
+              plan_reason_text(op->reason));
+}
+
+void report_plan(const struct plan *plan)
+{
+    const char *tag = plan->next.phase == PHASE_DISCONNECTED ? "ecs-offline" : "ecs-online";
+
+    for (size_t i = 0; i < plan->note_count; i++)
+        log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", plan->notes[i].name, plan->notes[i].id,
+                  plan_note_text(plan->notes[i].kind));
+    for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
+        for (size_t i = 0; i < plan->op_count; i++) {
+            if (plan->ops[i].kind == (enum op_kind)kind)
+                log_op(&plan->ops[i]);
+        }
+    }
+}
+
+static void print_line(FILE *stream, const char *name, const char *id, const char *what, const char *why)
+{
+    char shown[MODEL_NAME_SIZE * 2];
+
+    fprintf(stream, "  %s (%.12s): %s\n      because %s\n", text_escape(shown, sizeof shown, name), id, what, why);
+}
+
+static void print_ops(FILE *stream, const struct plan *plan)
+{
+    char what[128];
+    int number = 0;
+
+    if (plan->op_count == 0) {
+        fprintf(stream, "\nNothing would be done.\n");
+        return;
+    }
+    fprintf(stream, "\nWould be done, in this order:\n");
+    for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
+        for (size_t i = 0; i < plan->op_count; i++) {
+            const struct op *op = &plan->ops[i];
+
+            if (op->kind != (enum op_kind)kind)
+                continue;
+            fprintf(stream, "%3d.", ++number);
+            print_line(stream, op->name, op->id, op_text(op, what, sizeof what), plan_reason_text(op->reason));
+        }
+    }
+}
+
+void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct probe_result *probe,
+                    const struct plan *plan)
+{
+    char shown[SENTENCE_SIZE], counter[80];
+    const struct state *after = &plan->next;
+
+    fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
+    fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
+    fprintf(stream, "Probe:   %s: %s\n", model_reach_name(probe->reach), text_escape(shown, sizeof shown, probe->explanation));
+    fprintf(stream, "         %s, %.3f s\n", probe->address[0] != '\0' ? probe->address : "no address", probe->seconds);
+    counter_text(conf, after, counter, sizeof counter);
+    if (before->rebuild)
+        fprintf(stream, "Phase:   not known yet (no state) -> %s%s\n", model_phase_name(after->phase), counter);
+    else
+        fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase), counter);
+    print_ops(stream, plan);
+    if (plan->note_count > 0)
+        fprintf(stream, "\nTo be known:\n");
+    for (size_t i = 0; i < plan->note_count; i++) {
+        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name), plan->notes[i].id,
+                plan_note_text(plan->notes[i].kind));
+    }
+}

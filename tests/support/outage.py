@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT-0
+"""The story that most tests tell: connected, an outage, the region is back."""
+
+
+class Outage:
+    """Ties a region and an Eins together: each step changes the region, runs one check and returns its Result."""
+
+    def __init__(self, region, eins):
+        self.region = region
+        self.eins = eins
+
+    def before(self):
+        """A connected check: the baseline."""
+        return self._step("forbidden", "connected")
+
+    def begin(self, mode="refused"):
+        return self._step(mode, "disconnected")
+
+    def again(self):
+        """One more check while it lasts."""
+        return self._step(self.region.mode, "disconnected")
+
+    def end(self, code=0):
+        return self._step("forbidden", "connected", code)
+
+    def _step(self, mode, phase, code=0):
+        self.region.mode = mode
+        result = self.eins.check(code=code)
+        if self.eins.phase != phase:
+            raise AssertionError(f"the phase is {self.eins.phase}, not {phase}\n{result}")
+        return result

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT-0
+"""Finding and ending what an engine left behind: processes, mounts and cgroups, all told by a token that nobody else has."""
+import os
+import signal
+import subprocess
+
+from .wait import wait_for
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8", "replace")
+    except OSError:  # it has just ended
+        return ""
+
+
+def alive(pid):
+    """A zombie counts as gone: it holds nothing, and its parent may be a container's init that does not wait."""
+    stat = _read(f"/proc/{pid}/stat")
+    return bool(stat) and stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def program(pid):
+    """The kernel's name for it: no path, 15 characters."""
+    return _read(f"/proc/{pid}/comm").strip()
+
+
+def named(token):
+    """Processes with the token in their command line: containerd and the shims carry the engine's exec-root."""
+    return [pid for pid in _pids() if token in _read(f"/proc/{pid}/cmdline")]
+
+
+def caged(token):
+    """Processes in a cgroup with the token in its path: whatever runs in the engine's containers."""
+    return [pid for pid in _pids() if token in _read(f"/proc/{pid}/cgroup")]
+
+
+def _pids():
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]
+
+
+def send(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def end(token):
+    """Ends everything that has the token, engine parts first so that none of them sees a container die and writes that down."""
+    def sweep():
+        send(named(token), signal.SIGKILL)
+        send(caged(token), signal.SIGKILL)
+        thaw(token)
+        return not [pid for pid in named(token) + caged(token) if alive(pid)]
+    wait_for(sweep, 20, f"the processes of {token} are gone")
+
+
+def mounts(token):
+    """Mount points with the token in their path, the innermost first."""
+    points = [line.split()[1].encode().decode("unicode_escape") for line in _read("/proc/self/mounts").splitlines()]
+    return [point for point in reversed(points) if token in point]
+
+
+def unmount(token):
+    for point in mounts(token):
+        subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL, check=False)
+
+
+def cgroups(token):
+    """Folders of that name near the top of each cgroup hierarchy, v1 and v2."""
+    roots = [fields[1] for fields in map(str.split, _read("/proc/self/mounts").splitlines()) if fields[2] in ("cgroup", "cgroup2")]
+    paths = {os.path.join(root, token) for root in roots}
+    return sorted(path for path in paths if os.path.isdir(path))
+
+
+def thaw(token):
+    """A SIGKILL only reaches a process that the v1 freezer holds once it is thawed (that of v2 lets it through)."""
+    for top in cgroups(token):
+        for folder, _, files in os.walk(top):
+            if "freezer.state" in files:
+                with open(os.path.join(folder, "freezer.state"), "w", encoding="ascii") as file:
+                    file.write("THAWED")
+
+
+def remove_cgroups(token):
+    """A cgroup stays busy for a moment after its last process; rmdir is the only way to remove one."""
+    def sweep():
+        for top in cgroups(token):
+            for folder, _, _ in os.walk(top, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass
+        return not cgroups(token)
+    wait_for(sweep, 10, f"the cgroups {token} are gone")
