@@ -93,8 +93,10 @@ int conf_read_file(struct conf_builder *builder, const char *path, bool required
     }
     if (result < 0)
         return error_set(error, EXIT_CONFIG, "%s: it cannot be read: %s", context.path, reason(result));
-    if (ini_parse(text, length, context.path, take_entry, &context, error) != 0)
+    if (ini_parse(text, length, context.path, take_entry, &context, error) != 0) {
+        error->code = EXIT_CONFIG;
         return -1;
+    }
     if (!context.has_region)
         note_looked(builder, path, "no name in [region]");
     return 0;

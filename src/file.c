@@ -288,10 +288,22 @@ static pid_t read_holder(int fd)
     return text_parse_number(text, 1, INT_MAX, &pid) ? (pid_t)pid : 0;
 }
 
+/* A disk that is full or has become read-only must not keep a check from giving the agent back: what can be locked there without writing
+ * will do, as long as every check comes to the same choice. */
+static int open_lock(const char *path)
+{
+    int fd = file_open(path, O_RDWR | O_CREAT);
+
+    if (fd != -EROFS && fd != -ENOSPC && fd != -EDQUOT)
+        return fd;
+    fd = file_open(path, O_RDONLY);
+    return fd == -ENOENT ? open_folder(path) : fd;
+}
+
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder)
 {
     char text[16];
-    cleanup_close int fd = file_open(path, O_RDWR | O_CREAT);
+    cleanup_close int fd = open_lock(path);
     int length;
 
     if (fd < 0)

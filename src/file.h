@@ -30,7 +30,7 @@ int file_write_atomic(const char *path, const char *text, size_t length, mode_t 
 int file_touch(const char *path);
 
 /* Takes the lock PATH without waiting (flock on a file that stays) and writes this process's id into it. On success the
- * lock is held until *ret_fd is closed. Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the
+ * lock is held until *ret_fd is closed. Where nothing can be written the file as it is, or else its folder, is locked. Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the
  * process that holds it, or 0 when it is not known. */
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder);
 

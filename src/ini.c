@@ -167,7 +167,7 @@ static int refuse_doubles(const struct scan *scan, const char *name, struct erro
     char shown[200];
 
     if (sorted == NULL)
-        return error_set(error, EXIT_CONFIG, "%s: %s", name, no_memory);
+        return error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
     for (size_t i = 0; i < scan->count; i++)
         sorted[i] = &scan->entries[i];
     qsort(sorted, scan->count, sizeof *sorted, compare_entries);
@@ -206,7 +206,7 @@ static int scan_text(struct scan *scan, const char *text, size_t length, const c
         copy[line_length] = '\0';
         reason = scan_line(scan, copy, number, section);
         if (reason != NULL)
-            return error_set(error, EXIT_CONFIG, "%s: line %zu: %s", name, number, reason);
+            return error_set(error, reason == no_memory ? EXIT_STATE : EXIT_CONFIG, "%s: line %zu: %s", name, number, reason);
         line += line_length + 1;
     }
     return refuse_doubles(scan, name, error);
@@ -263,11 +263,11 @@ static dictionary *load(const char *text, size_t length, const char *name, struc
 
     /* Without a newline at its end a last line of one character is dropped in silence. */
     if (fd < 0 || !write_all(fd, text, length) || !write_all(fd, "\n", 1)) {
-        error_set(error, EXIT_CONFIG, "%s: no memory file to parse it from: %s", name, strerror(errno));
+        error_set(error, EXIT_STATE, "%s: no memory file to parse it from: %s", name, strerror(errno));
         return NULL;
     }
     if (!has_memory(RESERVE_BYTES)) {
-        error_set(error, EXIT_CONFIG, "%s: %s", name, no_memory);
+        error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
         return NULL;
     }
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -284,7 +284,7 @@ static dictionary *load(const char *text, size_t length, const char *name, struc
         error_set(error, EXIT_CONFIG, "%s: line %.*s: expected [SECTION], KEY = VALUE or a comment", name,
                   (int)strspn(line + 1, "0123456789"), line + 1);
     else
-        error_set(error, EXIT_CONFIG, "%s: %s", name, complaint[0] != '\0' ? complaint : no_memory);
+        error_set(error, EXIT_STATE, "%s: %s", name, complaint[0] != '\0' ? complaint : no_memory);
     return NULL;
 }
 
@@ -299,12 +299,12 @@ static int compare_with_scan(const dictionary *dict, const struct scan *scan, co
         bool is_section = entry->name[entry->section_length] == '\0';
 
         if (dict->key[i] == NULL || (dict->val[i] == NULL && !is_section))
-            return error_set(error, EXIT_CONFIG, "%s: %s", name, no_memory);
+            return error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
         if (strcmp(dict->key[i], entry->name) != 0)
             return error_set(error, EXIT_CONFIG, "%s: line %zu: it cannot be read unambiguously", name, entry->line);
     }
     if ((size_t)dict->n != scan->count)
-        return error_set(error, EXIT_CONFIG, "%s: %s", name, no_memory);
+        return error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
     return 0;
 }
 

@@ -15,7 +15,8 @@ typedef int (*ini_visitor)(void *context, const char *section, const char *key, 
  * number where there is one: syntax errors, lines over 1000 bytes, NUL bytes, a key outside any section, a key or a section given twice,
  * a line that ends in a backslash, a value in quotes with a backslash or with anything but a comment behind it, and an unquoted value
  * with a # or ; inside that iniparser would cut there (one after a blank begins a comment). The visitor is not called unless all of the
- * text is sound. Returns 0, -1 with error set, or what the visitor returned when it stopped. */
+ * text is sound. What is not the text's fault (memory, descriptors) has code EXIT_STATE. Returns 0, -1 with error set, or what the visitor
+ * returned when it stopped. */
 int ini_parse(const char *text, size_t length, const char *name, ini_visitor visit, void *context, struct error *error);
 
 #endif

@@ -242,7 +242,7 @@ void log_write(enum log_level level, const char *tag, const char *format, ...)
     if (sink.journal) {
         snprintf(line, sizeof line, "[%s] %s", tag, escaped);
         write_stderr(level, line);
-    } else if (sink.verbose || (sink.failed && level >= LOG_LEVEL_WARNING)) {
+    } else if (sink.verbose || level >= LOG_LEVEL_ERROR || (sink.failed && level >= LOG_LEVEL_WARNING)) {
         write_stderr(level, line);
     }
     errno = saved;

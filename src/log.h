@@ -8,7 +8,8 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_CRITICAL };
 
 /* Where lines go. Nothing is opened before the first line that is to be written: an uneventful check leaves no trace.
- * path may be NULL or empty (no file). The path is copied. verbose also writes lines to standard error; under systemd
+ * path may be NULL or empty (no file). The path is copied. Errors also go to standard error, where the person at the terminal, or cron's
+ * mail, is; with verbose every line does. Under systemd
  * (JOURNAL_STREAM names standard error's device and inode, systemd.exec(5)) they go there with a <N> priority. */
 void log_setup(const char *path, enum log_level level, bool verbose);
 
