@@ -139,7 +139,8 @@ static bool death_matters(const struct planner *p, const struct state_container 
 static bool is_to_be_revived(struct planner *p, const struct state_container *known, const struct container *container,
                              enum op_reason *ret_reason)
 {
-    if (container->status != STATUS_EXITED || retries_used_up(container))
+    /* "created" is what a start that failed leaves of a container that once ran. */
+    if ((container->status != STATUS_EXITED && container->status != STATUS_CREATED) || retries_used_up(container))
         return false;
     if (known->starting) {
         *ret_reason = REASON_START_UNFINISHED;

@@ -115,8 +115,8 @@ class ScriptedApi:
         since, until, filters = _moment(request, "since"), _moment(request, "until"), _filters(request)
 
         def wanted(event):
-            return (not filters.get("type") or event["Type"] in filters["type"]) and (not filters.get("event") or event["Action"] in filters["event"]) \
-                and (not filters.get("container") or event["Actor"]["ID"] in filters["container"])
+            facts = {"type": event["Type"], "event": event["Action"], "container": event["Actor"]["ID"]}
+            return all(not filters.get(key) or fact in filters[key] for key, fact in facts.items())
         return Reply(200, stream=self._event_stream(since, until, wanted))
 
     def _event_stream(self, since, until, wanted):

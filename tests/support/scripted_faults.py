@@ -11,10 +11,10 @@ from .scripted_http import JSON, PLAIN, Reply
 
 MEGABYTE = 1 << 20
 
-HARD_IDS = ["", ".", "..", "../../etc/passwd", "a/b", "0" * 63, "0" * 65, "G" * 64, "0" * 62 + "\r\n", "0" * 63 + "?", "%2e%2e%2f" + "0" * 55, "é" * 32,
-            "0" * 63 + "\0", "\x1b[31m" + "0" * 59, "0" * 100000]
-HARD_NAMES = ["/\x1b[2J\x1b[31mred", "/two\nlines", "/carriage\rreturn", "/nul\0inside", "/\x7f\x85\u202e", "/" + "long" * 5000, "/%s%n%p", "/é\U0001f433", "/]x=1", "", "/",
-              "no-slash"]
+HARD_IDS = ["", ".", "..", "../../etc/passwd", "a/b", "0" * 63, "0" * 65, "G" * 64, "0" * 62 + "\r\n", "0" * 63 + "?", "%2e%2e%2f" + "0" * 55,
+            "é" * 32, "0" * 63 + "\0", "\x1b[31m" + "0" * 59, "0" * 100000]
+HARD_NAMES = ["/\x1b[2J\x1b[31mred", "/two\nlines", "/carriage\rreturn", "/nul\0inside", "/\x7f\x85\u202e", "/" + "long" * 5000, "/%s%n%p",
+              "/é\U0001f433", "/]x=1", "", "/", "no-slash"]
 WRONG = [None, True, False, 7, -1, 1.5, 2**70, 1e300, "text", "", [], [1], {}, {"a": 1}]
 
 # What eins reads, as paths for edit(); for a list, of its first entry.
@@ -138,7 +138,8 @@ def endless_json():
 
 
 def hang():
-    """Takes the request and says nothing until the other side leaves. With times=None and ".": a daemon under socket activation that does not come up."""
+    """Takes the request and says nothing until the other side leaves. With times=None and ".": socket activation of a daemon that does not
+    come up."""
     return lambda call: call.wait_for_leave()
 
 

@@ -175,14 +175,15 @@ class Sockets:
             self._links.discard(sock)
 
     def _handshake(self, sock, context):
+        secure = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         try:
-            secure = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             secure.settimeout(5)
             secure.do_handshake()
             secure.settimeout(None)
             return secure
         except OSError as error:
             self.handshake_errors.append(str(error))
+            secure.close()
             raise
 
     def _one_request(self, sock, reader, number):

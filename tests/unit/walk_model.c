@@ -266,64 +266,11 @@ void world_restart_engine(struct world *world, enum engine_end how)
             box->cause = CAUSE_UNCLEAR;
         if (box->shown.status == STATUS_EXITED && comes_back(box)) {
             box->follows = box->shown.policy;
+            box->shown.restart_count = 0;
             run(world, box);
         }
     }
     world_end_agent(world, how == ENGINE_POWER_LOSS ? 137 : 0);
-}
-
-void world_generation(const struct world *world, struct snapshot *snapshot)
-{
-    snprintf(snapshot->generation, sizeof snapshot->generation, "boot %u.1795564799", world->boots);
-}
-
-void world_list(const struct world *world, struct snapshot *snapshot)
-{
-    model_snapshot_clear(snapshot);
-    world_generation(world, snapshot);
-    snapshot->listed = true;
-    snapshot->agent = world->agent;
-    snapshot->containers = calloc(WORLD_BOXES, sizeof *snapshot->containers);
-    for (size_t i = 0; i < WORLD_BOXES && snapshot->containers != NULL; i++) {
-        const struct container *box = &world->boxes[i].shown;
-
-        if (box->status == STATUS_GONE || !box->managed)
-            continue;
-        /* The list has none of what decides: policy, StartedAt and exit code are the inspection's. */
-        struct container *listed = &snapshot->containers[snapshot->container_count++];
-
-        *listed = (struct container){.managed = true, .status = box->status, .stop_timeout = -1};
-        memcpy(listed->id, box->id, sizeof listed->id);
-        memcpy(listed->name, box->name, sizeof listed->name);
-    }
-}
-
-void world_inspect(struct world *world, const struct state *state, struct snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->container_count; i++) {
-        struct container *container = &snapshot->containers[i];
-        const struct box *box = world_find(world, container->id);
-
-        if (container->inspected != INSPECT_NOT_YET || !plan_inspects(state, container))
-            continue;
-        if (box != NULL)
-            *container = box->shown;
-        else
-            container->status = STATUS_GONE;
-        container->inspected = INSPECT_DONE;
-    }
-}
-
-void world_events(const struct world *world, struct snapshot *snapshot)
-{
-    uint64_t first = world->event_count > WORLD_RING ? world->event_count - WORLD_RING : 0;
-
-    snapshot->events = calloc(WORLD_RING, sizeof *snapshot->events);
-    for (uint64_t i = first; i < world->event_count && snapshot->events != NULL; i++) {
-        if (world->ring[i % WORLD_RING].time != 0)
-            snapshot->events[snapshot->event_count++] = world->ring[i % WORLD_RING];
-    }
-    snapshot->events_asked = INSPECT_DONE;
 }
 
 static enum op_outcome perform_on_agent(struct world *world, const struct op *op)
@@ -333,7 +280,7 @@ static enum op_outcome perform_on_agent(struct world *world, const struct op *op
     if (op->kind == OP_AWAIT_AGENT) {
         if (!world->has_ecs_init)
             world->now += op->seconds;
-        else if (here)
+        else if (world->agent.status == STATUS_EXITED || world->agent.status == STATUS_GONE)
             world_make_agent(world);
         return world->agent.status == STATUS_RUNNING && strcmp(world->agent.id, op->id) != 0 ? OUTCOME_DONE
                                                                                              : OUTCOME_FAILED;

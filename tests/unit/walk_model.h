@@ -85,12 +85,6 @@ void world_wait(struct world *world, int seconds);
 /* dockerd goes away, in one way or another, and is started again. */
 void world_restart_engine(struct world *world, enum engine_end how);
 
-/* What Docker shows. The snapshot's containers and events are the caller's to clear. */
-void world_generation(const struct world *world, struct snapshot *snapshot);
-void world_list(const struct world *world, struct snapshot *snapshot);
-void world_inspect(struct world *world, const struct state *state, struct snapshot *snapshot);
-void world_events(const struct world *world, struct snapshot *snapshot);
-
 /* Does to Docker what the operation says, and returns what Docker would answer. */
 enum op_outcome world_perform(struct world *world, const struct op *op);
 
