@@ -27,6 +27,11 @@ static void free_tokener(json_tokener **tokener)
         json_tokener_free(*tokener);
 }
 
+static bool is_space(char character)
+{
+    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
+}
+
 /* Parses one whole JSON value, and nothing behind it but white space. */
 static json_object *parse(const char *text, size_t length, struct error *error)
 {
@@ -43,11 +48,13 @@ static json_object *parse(const char *text, size_t length, struct error *error)
         enum json_tokener_error why = json_tokener_get_error(tokener);
 
         error_set(error, EXIT_DOCKER, "the answer is not JSON: %s",
-                  why == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(why));
+                  why == json_tokener_continue  ? "it ends too early"
+                  : why == json_tokener_success ? "it is null"
+                                                : json_tokener_error_desc(why));
         return NULL;
     }
     for (size_t end = json_tokener_get_parse_end(tokener); end < length; end++) {
-        if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0') {
+        if (!is_space(text[end])) {
             json_object_put(object);
             error_set(error, EXIT_DOCKER, "the answer is not JSON: something follows its end");
             return NULL;
@@ -73,6 +80,16 @@ static const char *member_text(json_object *object, const char *name)
     return value == NULL ? NULL : json_object_get_string(value);
 }
 
+static bool member_bool(json_object *object, const char *name, bool *ret_value)
+{
+    json_object *value = member(object, name, json_type_boolean);
+
+    if (value == NULL)
+        return false;
+    *ret_value = json_object_get_boolean(value);
+    return true;
+}
+
 static bool member_int(json_object *object, const char *name, int *ret_number)
 {
     json_object *value = member(object, name, json_type_int);
@@ -95,7 +112,7 @@ static bool member_id(json_object *object, const char *name, char *id)
     return text_copy(id, MODEL_ID_SIZE, json_object_get_string(value));
 }
 
-/* Whether one of the container's names is the one given; its first name is copied, without the slash. */
+/* Whether one of the container's names is the one given; its own name is copied, without the slash. */
 static bool read_names(json_object *object, const char *wanted, struct container *container)
 {
     json_object *names = member(object, "Names", json_type_array);
@@ -188,25 +205,23 @@ static bool read_state(json_object *state, struct container *container)
     const char *status = member_text(state, "Status");
     const char *started_at = member_text(state, "StartedAt");
     const char *problem = member_text(state, "Error");
-    json_object *oom_killed = member(state, "OOMKilled", json_type_boolean);
 
-    container->oom_killed = oom_killed != NULL && json_object_get_boolean(oom_killed);
     container->has_error = problem != NULL && problem[0] != '\0';
     return status != NULL && model_status_parse(status, &container->status) && container->status != STATUS_GONE &&
            started_at != NULL && started_at[0] != '\0' &&
            text_copy(container->started_at, sizeof container->started_at, started_at) &&
-           member_int(state, "ExitCode", &container->exit_code);
+           member_int(state, "ExitCode", &container->exit_code) && problem != NULL &&
+           member_bool(state, "OOMKilled", &container->oom_killed);
 }
 
 static bool read_host_config(json_object *host_config, struct container *container)
 {
     json_object *policy = member(host_config, "RestartPolicy", json_type_object);
-    json_object *auto_remove = member(host_config, "AutoRemove", json_type_boolean);
     const char *name = policy == NULL ? NULL : member_text(policy, "Name");
 
-    container->auto_remove = auto_remove != NULL && json_object_get_boolean(auto_remove);
     if (name == NULL || !model_policy_parse(name, &container->policy.kind) ||
-        !member_int(policy, "MaximumRetryCount", &container->policy.retries))
+        !member_int(policy, "MaximumRetryCount", &container->policy.retries) ||
+        !member_bool(host_config, "AutoRemove", &container->auto_remove))
         return false;
     /* With any other kind it means nothing, and Docker would refuse to take it back. */
     if (container->policy.kind != POLICY_ON_FAILURE || container->policy.retries < 0)
@@ -244,7 +259,7 @@ int docker_json_inspect(const char *text, size_t length, struct container *conta
     if (state == NULL || !read_state(state, &read))
         return error_set(error, EXIT_DOCKER, "the answer has no usable State");
     if (host_config == NULL || !read_host_config(host_config, &read))
-        return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig.RestartPolicy");
+        return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig");
     if (config == NULL || !read_config(config, &read) || !member_int(object, "RestartCount", &read.restart_count))
         return error_set(error, EXIT_DOCKER, "the answer has no usable Config or RestartCount");
     read.inspected = INSPECT_DONE;
@@ -252,7 +267,8 @@ int docker_json_inspect(const char *text, size_t length, struct container *conta
     return 0;
 }
 
-static struct event read_event(json_object *object)
+/* False for an entry that is not understood: one too few, and events that the agent has lost would not be noticed. */
+static bool read_event(json_object *object, struct event *ret_event)
 {
     static const struct {
         const char *action;
@@ -265,16 +281,26 @@ static struct event read_event(json_object *object)
     const char *signal = attributes == NULL ? NULL : member_text(attributes, "signal");
     int64_t number;
 
-    event.time = time == NULL ? 0 : json_object_get_int64(time);
-    if (type == NULL || strcmp(type, "container") != 0 || action == NULL || actor == NULL || !member_id(actor, "ID", event.id))
-        return event;
+    if (type == NULL || time == NULL)
+        return false;
+    event.time = json_object_get_int64(time);
+    if (strcmp(type, "container") != 0) {
+        *ret_event = event;
+        return true;
+    }
+    if (action == NULL || actor == NULL || !member_id(actor, "ID", event.id))
+        return false;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i].action, action) == 0)
             event.kind = kinds[i].kind;
     }
-    if (event.kind == EVENT_KILL && signal != NULL && text_parse_number(signal, 0, 128, &number))
+    if (event.kind == EVENT_KILL) {
+        if (signal == NULL || !text_parse_number(signal, 0, 128, &number))
+            return false;
         event.signal = (int)number;
-    return event;
+    }
+    *ret_event = event;
+    return true;
 }
 
 int docker_json_events(const char *text, size_t length, struct event **ret_events, size_t *ret_count, struct error *error)
@@ -286,9 +312,14 @@ int docker_json_events(const char *text, size_t length, struct event **ret_event
     if (tokener == NULL || length > INT_MAX)
         return error_set(error, EXIT_DOCKER, "out of memory");
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    while (offset < length && offset + strspn(text + offset, " \t\r\n") < length) {
-        cleanup_json json_object *object = json_tokener_parse_ex(tokener, text + offset, (int)(length - offset));
+    for (;;) {
+        cleanup_json json_object *object = NULL;
 
+        while (offset < length && is_space(text[offset]))
+            offset++;
+        if (offset >= length)
+            break;
+        object = json_tokener_parse_ex(tokener, text + offset, (int)(length - offset));
         if (!json_object_is_type(object, json_type_object))
             return error_set(error, EXIT_DOCKER, "the event log is not a sequence of JSON objects");
         offset += json_tokener_get_parse_end(tokener);
@@ -300,7 +331,8 @@ int docker_json_events(const char *text, size_t length, struct event **ret_event
                 return error_set(error, EXIT_DOCKER, "out of memory");
             events = grown;
         }
-        events[count++] = read_event(object);
+        if (!read_event(object, &events[count++]))
+            return error_set(error, EXIT_DOCKER, "the event log has an entry that is not understood");
     }
     *ret_events = events;
     *ret_count = count;
@@ -312,9 +344,17 @@ const char *docker_json_message(const char *text, size_t length, char *buffer, s
 {
     struct error unused;
     cleanup_json json_object *object = length > 0 && text[0] == '{' ? parse(text, length, &unused) : NULL;
-    const char *message = object == NULL ? text : member_text(object, "message");
 
-    text_copy(buffer, size, message == NULL || message[0] == '\0' ? "no reason given" : message);
+    if (object != NULL) {
+        text = member_text(object, "message");
+        length = text == NULL ? 0 : strlen(text);
+    }
+    for (; length > 0 && is_space(*text); length--)
+        text++;
+    if (length == 0 || *text == '\0')
+        text_copy(buffer, size, "no reason given");
+    else
+        snprintf(buffer, size, "%.*s", (int)(length < size ? length : size), text);
     buffer[strcspn(buffer, "\r\n")] = '\0';
     return buffer;
 }

@@ -56,7 +56,7 @@ def certificates():
 @pytest.fixture(scope="session")
 def engine():
     """For `docker`; a test that takes this one gets whatever the tests before it have left."""
-    with Engine() as engine:
+    with Engine(root=os.environ.get("EINS_ENGINE_ROOT", "")) as engine:
         yield engine
 
 

@@ -20,7 +20,7 @@ START_TIMEOUT = 60  # seconds; two is usual
 class Engine(Containers):
     """A dockerd and what belongs to it; see Containers for what runs inside.
 
-    root: a folder to chroot into first, for an engine of another version that is unpacked there. The engine's own folder is then below it.
+    root: a Debian root whose engine is to be run, in place of this machine's. The engine's own folder is then below it.
     live_restore may be changed at each start. `up` is False from the moment at which a stop is asked for.
     """
 
@@ -32,7 +32,7 @@ class Engine(Containers):
         self.up = False
         self.downtimes = []  # [from, to] in seconds since the epoch; to is infinite for the one that lasts
         self._process = None
-        self._bound = []
+        self._holder = None
         os.makedirs(self.root + "/tmp", exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix="eins-engine-", dir=self.root + "/tmp" if self.root else None)
         self.token = os.path.basename(self.folder)
@@ -44,7 +44,7 @@ class Engine(Containers):
 
     def __enter__(self):
         try:
-            self._bind_kernel()
+            self._enter_root()
             self.start()
             image.load(self.api)
         except BaseException:
@@ -111,8 +111,10 @@ class Engine(Containers):
     def close(self):
         """Removes every trace, whatever state the engine is in; a trace that cannot be removed is an error."""
         self.power_loss()
-        for point in reversed(self._bound):
-            subprocess.run(["umount", "-R", "-l", point], check=False)
+        if self._holder:
+            self._holder.kill()
+            self._holder.wait()
+            self._holder.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         if os.path.exists(self.folder):
             raise RuntimeError(f"{self.folder} cannot be removed")
@@ -133,15 +135,18 @@ class Engine(Containers):
 
     @property
     def command_prefix(self):
-        return ["chroot", self.root] if self.root else []
+        return ["nsenter", "--mount", "--target", str(self._holder.pid)] if self._holder else []
 
-    def _bind_kernel(self):
-        """What a chroot lacks: an engine wants /proc, /dev, and /sys with the cgroups. Slaves, so that unmounting stays inside."""
-        for name in ("proc", "sys", "dev") if self.root else ():
-            point = f"{self.root}/{name}"
-            os.makedirs(point, exist_ok=True)
-            subprocess.run(["mount", "--rbind", "--make-rslave", "/" + name, point], check=True)
-            self._bound.append(point)
+    def _enter_root(self):
+        """A mount namespace of its own with `root` as its /, kept by a process that sleeps. Not a chroot: out of one, the engine's exec ends
+        up in the machine's own file system. One for all starts, so that containers under live-restore keep their mounts."""
+        if not self.root:
+            return
+        script = ('mount --rbind "$0" "$0" && for d in proc sys dev; do mount --rbind /$d "$0/$d" || exit; done && '
+                  'cd "$0" && pivot_root . . && umount -l . && echo ready && exec sleep infinity')
+        self._holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script, self.root], stdout=subprocess.PIPE, text=True)
+        if self._holder.stdout.readline() != "ready\n":
+            raise RuntimeError(f"{self.root} cannot be entered")
 
     def _answers(self):
         if self._process.poll() is not None:
