@@ -100,7 +100,8 @@ static void conclude(struct docker *docker, struct op *op, const struct http_req
     }
     op->outcome = OUTCOME_FAILED;
     docker_request_error(request, shape_of(op->kind).action, &op->error);
-    if (request->replied && docker_look(docker, op->id, &now, &unused) == 0)
+    /* A kill whose reply was lost may have worked, and then nobody but a finished renewal starts an agent again. */
+    if ((request->replied || op->kind == OP_KILL_AGENT) && docker_look(docker, op->id, &now, &unused) == 0)
         op->outcome = outcome_by_status(op->kind, now.status);
 }
 
@@ -118,7 +119,7 @@ static void prepare(const struct docker *docker, const struct conf *conf, struct
     struct request_shape shape = shape_of(op->kind);
     const char *body = NULL;
 
-    if (strcmp(shape.action, "update") == 0) {
+    if (op->kind == OP_HOLD || op->kind == OP_HOLD_STARTED || op->kind == OP_RESTORE) {
         snprintf(stage->bodies[i], sizeof stage->bodies[i], "{\"RestartPolicy\":{\"Name\":\"%s\",\"MaximumRetryCount\":%d}}",
                  model_policy_name(op->to.kind), op->to.retries);
         body = stage->bodies[i];

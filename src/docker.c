@@ -157,41 +157,67 @@ static int take_inspection(const struct http_request *request, struct container 
         container->inspected = INSPECT_DONE;
         return 0;
     }
-    if (succeeded(request) ? docker_json_inspect(request->text, request->length, container, error) == 0 : false)
-        return 0;
-    if (!succeeded(request))
-        docker_request_error(request, container->name, error);
-    else
-        error_wrap(error, "%s", container->name);
     container->inspected = INSPECT_FAILED;
-    return -1;
+    if (!succeeded(request))
+        return docker_request_error(request, container->name, error);
+    if (docker_json_inspect(request->text, request->length, container, error) < 0)
+        return error_wrap(error, "%s", container->name);
+    return 0;
+}
+
+static bool answers(struct docker *docker)
+{
+    struct http_request ping = new_request(docker, "GET", REPLY_MAX);
+
+    snprintf(ping.url, sizeof ping.url, "%s/_ping", docker->base);
+    http_perform(docker->http, &ping, 1, 1);
+    http_request_clear(&ping);
+    return ping.replied;
+}
+
+/* Marks those that are still to be inspected, from an index on, as failed. Returns their number. */
+static size_t give_up(struct snapshot *snapshot, const bool *marked, size_t from)
+{
+    size_t failures = 0;
+
+    for (size_t i = from; i < snapshot->container_count; i++) {
+        if (marked[i] && snapshot->containers[i].inspected == INSPECT_NOT_YET) {
+            snapshot->containers[i].inspected = INSPECT_FAILED;
+            failures++;
+        }
+    }
+    return failures;
 }
 
 size_t docker_inspect(struct docker *docker, struct snapshot *snapshot, const bool *marked, struct error *error)
 {
     /* In batches: the replies of hundreds of containers need not be in memory together. */
-    enum { BATCH = 16 };
+    enum { BATCH = 16, AT_ONCE = 4 };
     struct http_request requests[BATCH];
     struct container *asked[BATCH];
-    size_t failures = 0, count = 0;
+    size_t failures = 0, next = 0;
 
-    for (size_t i = 0; i <= snapshot->container_count; i++) {
-        bool last = i == snapshot->container_count;
-        struct container *container = last ? NULL : &snapshot->containers[i];
+    while (next < snapshot->container_count) {
+        size_t count = 0, replies = 0;
 
-        if (!last && marked[i] && container->inspected == INSPECT_NOT_YET) {
+        for (; next < snapshot->container_count && count < BATCH; next++) {
+            struct container *container = &snapshot->containers[next];
+
+            if (!marked[next] || container->inspected != INSPECT_NOT_YET)
+                continue;
             docker_request(docker, "GET", container->id, "json", NULL, docker->conf->docker_timeout, &requests[count]);
             requests[count].max_length = INSPECT_MAX;
             asked[count++] = container;
         }
-        if (count == 0 || (count < BATCH && !last))
-            continue;
-        http_perform(docker->http, requests, count, docker->conf->parallel < 4 ? docker->conf->parallel : 4);
-        for (size_t j = 0; j < count; j++) {
-            failures += take_inspection(&requests[j], asked[j], error) < 0;
-            http_request_clear(&requests[j]);
+        http_perform(docker->http, requests, count, docker->conf->parallel < AT_ONCE ? docker->conf->parallel : AT_ONCE);
+        for (size_t i = 0; i < count; i++) {
+            replies += requests[i].replied;
+            failures += take_inspection(&requests[i], asked[i], error) < 0;
+            http_request_clear(&requests[i]);
         }
-        count = 0;
+        /* A few stuck containers are one thing. With an engine that answers nothing any more, hundreds of deadlines would add up to hours. */
+        if (count == BATCH && replies == 0 && !answers(docker))
+            return failures + give_up(snapshot, marked, next);
     }
     return failures;
 }

@@ -16,6 +16,12 @@
 /* What an unlimited stop timeout (a negative one) counts as; the planner has its own limit. */
 #define STOP_TIMEOUT_ENDLESS 86400
 
+/* Bytes of json-c's, beside those of the text. Replies are parsed value by value, so that none makes more of them than this. */
+#define MEMORY_OF_OBJECT 800
+#define MEMORY_OF_ARRAY 350
+#define MEMORY_OF_VALUE 100
+#define MEMORY_MAX (16u << 20)
+
 static void put_json(json_object **object)
 {
     json_object_put(*object);
@@ -32,14 +38,52 @@ static bool is_space(char character)
     return character == ' ' || character == '\t' || character == '\r' || character == '\n';
 }
 
+/* Where the value at the start of the text ends, judged by its brackets alone: a text that is no JSON is for the parser to refuse. Also
+ * counts what json-c will make of it: it turns the two bytes of "{}" into 800. */
+static size_t value_end(const char *text, size_t length, size_t *ret_memory)
+{
+    size_t memory = 0, depth = 0, i = 0;
+    bool quoted = false, ended = false;
+
+    for (; i < length && !ended; i++) {
+        char character = text[i];
+
+        if (quoted && character == '\\') {
+            i++;
+        } else if (character == '"') {
+            quoted = !quoted;
+        } else if (quoted) {
+            continue;
+        } else if (character == '{' || character == '[') {
+            memory += character == '{' ? MEMORY_OF_OBJECT : MEMORY_OF_ARRAY;
+            depth++;
+        } else if (depth == 0 && (character == ',' || character == ']')) {
+            break; /* behind a number or a word */
+        } else if (character == '}' || character == ']') {
+            ended = depth <= 1;
+            depth--;
+        } else if (character == ',' || character == ':') {
+            memory += MEMORY_OF_VALUE;
+        }
+    }
+    *ret_memory = memory;
+    return i < length ? i : length;
+}
+
 /* Parses one whole JSON value, and nothing behind it but white space. */
 static json_object *parse(const char *text, size_t length, struct error *error)
 {
     cleanup_tokener json_tokener *tokener = json_tokener_new();
     json_object *object;
+    size_t memory;
 
     if (tokener == NULL || length > INT_MAX) {
         error_set(error, EXIT_DOCKER, "out of memory");
+        return NULL;
+    }
+    value_end(text, length, &memory);
+    if (memory > MEMORY_MAX) {
+        error_set(error, EXIT_DOCKER, "the answer has too many values");
         return NULL;
     }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
@@ -63,6 +107,22 @@ static json_object *parse(const char *text, size_t length, struct error *error)
     return object;
 }
 
+static size_t skip_space(const char *text, size_t length, size_t offset)
+{
+    while (offset < length && is_space(text[offset]))
+        offset++;
+    return offset;
+}
+
+/* Parses the value that begins at offset, and sets where it ends. */
+static json_object *parse_next(const char *text, size_t length, size_t offset, size_t *ret_end, struct error *error)
+{
+    size_t memory, size = value_end(text + offset, length - offset, &memory);
+
+    *ret_end = offset + size;
+    return parse(text + offset, size, error);
+}
+
 /* The member of that type, or NULL. json-c would convert between types silently; here a wrong type is as good as none. */
 static json_object *member(json_object *object, const char *name, json_type type)
 {
@@ -73,11 +133,17 @@ static json_object *member(json_object *object, const char *name, json_type type
     return value;
 }
 
+/* A string's text. NULL for anything else, and for one with a NUL byte: behind it anything could follow. */
+static const char *text_of(json_object *value)
+{
+    const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+
+    return text != NULL && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
+}
+
 static const char *member_text(json_object *object, const char *name)
 {
-    json_object *value = member(object, name, json_type_string);
-
-    return value == NULL ? NULL : json_object_get_string(value);
+    return text_of(member(object, name, json_type_string));
 }
 
 static bool member_bool(json_object *object, const char *name, bool *ret_value)
@@ -103,13 +169,9 @@ static bool member_int(json_object *object, const char *name, int *ret_number)
 
 static bool member_id(json_object *object, const char *name, char *id)
 {
-    json_object *value = member(object, name, json_type_string);
+    const char *text = member_text(object, name);
 
-    /* The length too: behind a NUL byte anything could follow. */
-    if (value == NULL || json_object_get_string_len(value) != MODEL_ID_SIZE - 1 ||
-        !text_is_container_id(json_object_get_string(value)))
-        return false;
-    return text_copy(id, MODEL_ID_SIZE, json_object_get_string(value));
+    return text != NULL && text_is_container_id(text) && text_copy(id, MODEL_ID_SIZE, text);
 }
 
 /* Whether one of the container's names is the one given; its own name is copied, without the slash. */
@@ -121,10 +183,9 @@ static bool read_names(json_object *object, const char *wanted, struct container
     text_copy(container->name, sizeof container->name, container->id);
     container->name[12] = '\0'; /* Docker's own short form, for the nameless */
     for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
-        json_object *entry = json_object_array_get_idx(names, i);
-        const char *name = json_object_is_type(entry, json_type_string) ? json_object_get_string(entry) : "";
+        const char *name = text_of(json_object_array_get_idx(names, i));
 
-        if (name[0] != '/')
+        if (name == NULL || name[0] != '/' || name[1] == '\0')
             continue;
         /* A link shows as /other/name; the container's own name has but one slash. */
         if (strchr(name + 1, '/') == NULL) {
@@ -169,35 +230,89 @@ static int read_entry(json_object *entry, const char *agent, struct container *r
     return 0;
 }
 
+static int add_entry(json_object *entry, const char *agent, struct snapshot *snapshot, size_t *capacity, struct error *error)
+{
+    struct container container;
+    bool is_agent = false;
+
+    if (read_entry(entry, agent, &container, &is_agent, error) < 0)
+        return -1;
+    if (is_agent)
+        snapshot->agent = container;
+    if (!container.managed)
+        return 0;
+    if (snapshot->container_count == *capacity) {
+        struct container *grown = reallocarray(snapshot->containers, *capacity = *capacity * 2 + 64, sizeof *grown);
+
+        if (grown == NULL)
+            return error_set(error, EXIT_DOCKER, "out of memory");
+        snapshot->containers = grown;
+    }
+    snapshot->containers[snapshot->container_count++] = container;
+    return 0;
+}
+
+/* Reads the entries behind the opening bracket, one after another, and moves *offset behind the closing one. */
+static int read_entries(const char *text, size_t length, size_t *offset, const char *agent, struct snapshot *snapshot, struct error *error)
+{
+    size_t capacity = 0;
+
+    *offset = skip_space(text, length, *offset);
+    if (*offset < length && text[*offset] == ']')
+        return ++*offset, 0;
+    for (;;) {
+        cleanup_json json_object *entry = parse_next(text, length, *offset, offset, error);
+
+        if (entry == NULL)
+            return error_wrap(error, "list of containers");
+        if (add_entry(entry, agent, snapshot, &capacity, error) < 0)
+            return -1;
+        *offset = skip_space(text, length, *offset);
+        if (*offset >= length)
+            return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: it ends too early");
+        if (text[*offset] == ']')
+            return ++*offset, 0;
+        if (text[*offset] != ',')
+            return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: no comma between its entries");
+        *offset = skip_space(text, length, *offset + 1);
+    }
+}
+
 int docker_json_list(const char *text, size_t length, const char *agent, struct snapshot *ret_snapshot, struct error *error)
 {
-    cleanup_json json_object *list = parse(text, length, error);
     struct snapshot snapshot = {.listed = true};
-    size_t count;
+    size_t offset = skip_space(text, length, 0);
 
-    if (list == NULL)
-        return error_wrap(error, "list of containers");
-    if (!json_object_is_type(list, json_type_array))
-        return error_set(error, EXIT_DOCKER, "the list of containers is not an array");
-    count = json_object_array_length(list);
-    snapshot.containers = calloc(count + 1, sizeof *snapshot.containers);
-    if (snapshot.containers == NULL)
-        return error_set(error, EXIT_DOCKER, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        struct container container;
-        bool is_agent = false;
+    if (offset == length || text[offset] != '[') {
+        cleanup_json json_object *other = parse(text, length, error);
 
-        if (read_entry(json_object_array_get_idx(list, i), agent, &container, &is_agent, error) < 0) {
-            model_snapshot_clear(&snapshot);
-            return -1;
-        }
-        if (is_agent)
-            snapshot.agent = container;
-        else if (container.managed)
-            snapshot.containers[snapshot.container_count++] = container;
+        return other == NULL ? error_wrap(error, "list of containers")
+                             : error_set(error, EXIT_DOCKER, "the list of containers is not an array");
+    }
+    offset++;
+    if (read_entries(text, length, &offset, agent, &snapshot, error) < 0) {
+        model_snapshot_clear(&snapshot);
+        return -1;
+    }
+    if (skip_space(text, length, offset) < length) {
+        model_snapshot_clear(&snapshot);
+        return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: something follows its end");
     }
     *ret_snapshot = snapshot;
     return 0;
+}
+
+/* RFC 3339, as far as it takes to tell a time from something else: one that differs from what is recorded gets a container removed. */
+static bool is_time(const char *text)
+{
+    static const char shape[] = "0000-00-00T00:00:00";
+    size_t i = 0;
+
+    for (; shape[i] != '\0'; i++) {
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+            return false;
+    }
+    return strspn(text + i, "0123456789.:+-Z") == strlen(text + i);
 }
 
 static bool read_state(json_object *state, struct container *container)
@@ -208,7 +323,7 @@ static bool read_state(json_object *state, struct container *container)
 
     container->has_error = problem != NULL && problem[0] != '\0';
     return status != NULL && model_status_parse(status, &container->status) && container->status != STATUS_GONE &&
-           started_at != NULL && started_at[0] != '\0' &&
+           started_at != NULL && is_time(started_at) &&
            text_copy(container->started_at, sizeof container->started_at, started_at) &&
            member_int(state, "ExitCode", &container->exit_code) && problem != NULL &&
            member_bool(state, "OOMKilled", &container->oom_killed);
@@ -305,25 +420,14 @@ static bool read_event(json_object *object, struct event *ret_event)
 
 int docker_json_events(const char *text, size_t length, struct event **ret_events, size_t *ret_count, struct error *error)
 {
-    cleanup_tokener json_tokener *tokener = json_tokener_new();
     cleanup_free struct event *events = NULL;
-    size_t count = 0, capacity = 0, offset = 0;
+    size_t count = 0, capacity = 0;
 
-    if (tokener == NULL || length > INT_MAX)
-        return error_set(error, EXIT_DOCKER, "out of memory");
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    for (;;) {
-        cleanup_json json_object *object = NULL;
+    for (size_t offset = skip_space(text, length, 0), end; offset < length; offset = skip_space(text, length, end)) {
+        cleanup_json json_object *object = parse_next(text, length, offset, &end, error);
 
-        while (offset < length && is_space(text[offset]))
-            offset++;
-        if (offset >= length)
-            break;
-        object = json_tokener_parse_ex(tokener, text + offset, (int)(length - offset));
         if (!json_object_is_type(object, json_type_object))
             return error_set(error, EXIT_DOCKER, "the event log is not a sequence of JSON objects");
-        offset += json_tokener_get_parse_end(tokener);
-        json_tokener_reset(tokener);
         if (count == capacity) {
             struct event *grown = reallocarray(events, capacity = capacity * 2 + 64, sizeof *events);
 

@@ -87,6 +87,10 @@ static size_t take_header(char *data, size_t size, size_t count, void *opaque)
     size_t length = size * count;
     char line[64];
 
+    if (length <= 2)
+        request->headers_ended = true;
+    else if (strncmp(data, "HTTP/", length < 5 ? length : 5) == 0)
+        request->headers_ended = false; /* of a 1xx reply only, or of one that libcurl asks for again */
     if (length < sizeof line && length > sizeof name && strncasecmp(data, name, sizeof name - 1) == 0) {
         size_t value = sizeof name - 1;
 
@@ -148,12 +152,19 @@ static bool set_request(CURL *handle, struct http_request *request)
 
 static void explain(struct http_request *request, CURLcode result)
 {
+    long system_error = 0;
+
+    curl_easy_getinfo(request->handle, CURLINFO_OS_ERRNO, &system_error);
     if (request->too_long)
         snprintf(request->failure, sizeof request->failure, "the reply is longer than %zu bytes", request->max_length);
     else if (request->no_memory || result == CURLE_OUT_OF_MEMORY)
         snprintf(request->failure, sizeof request->failure, "out of memory");
     else if (result == CURLE_OPERATION_TIMEDOUT)
         snprintf(request->failure, sizeof request->failure, "no complete reply within %d s", request->timeout);
+    else if (result == CURLE_OK)
+        snprintf(request->failure, sizeof request->failure, "the connection ended in the middle of the reply");
+    else if (result == CURLE_COULDNT_CONNECT && system_error != 0) /* libcurl speaks of hosts and ports, also for a socket's path */
+        snprintf(request->failure, sizeof request->failure, "cannot connect: %s", strerror((int)system_error));
     else
         snprintf(request->failure, sizeof request->failure, "%s",
                  request->curl_error[0] != '\0' ? request->curl_error : curl_easy_strerror(result));
@@ -162,7 +173,7 @@ static void explain(struct http_request *request, CURLcode result)
 static void end_request(struct http *http, struct http_request *request, CURLcode result)
 {
     curl_easy_getinfo(request->handle, CURLINFO_RESPONSE_CODE, &request->status);
-    request->replied = result == CURLE_OK;
+    request->replied = result == CURLE_OK && request->headers_ended;
     if (!request->replied)
         explain(request, result);
     curl_multi_remove_handle(http->multi, request->handle);

@@ -35,6 +35,7 @@ struct http_request {
     /* while it runs */
     void *handle;
     struct http *pool;
+    bool headers_ended; /* by their empty line: libcurl also takes a connection's end for one */
     bool too_long;
     bool no_memory;
     char curl_error[256];

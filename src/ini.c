@@ -292,9 +292,9 @@ static dictionary *load(const char *text, size_t length, const char *name, struc
  * it took must be exactly what stands in the text. */
 static int compare_with_scan(const dictionary *dict, const struct scan *scan, const char *name, struct error *error)
 {
-    size_t count = (size_t)dict->n < scan->count ? (size_t)dict->n : scan->count;
-
-    for (size_t i = 0; i < count; i++) {
+    if ((size_t)dict->n < scan->count)
+        return error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
+    for (size_t i = 0; i < scan->count; i++) {
         const struct entry *entry = &scan->entries[i];
         bool is_section = entry->name[entry->section_length] == '\0';
 
@@ -304,7 +304,7 @@ static int compare_with_scan(const dictionary *dict, const struct scan *scan, co
             return error_set(error, EXIT_CONFIG, "%s: line %zu: it cannot be read unambiguously", name, entry->line);
     }
     if ((size_t)dict->n != scan->count)
-        return error_set(error, EXIT_STATE, "%s: %s", name, no_memory);
+        return error_set(error, EXIT_CONFIG, "%s: it cannot be read unambiguously", name);
     return 0;
 }
 

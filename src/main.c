@@ -94,10 +94,12 @@ static enum exit_code run(struct check *check)
     check->verdict = plan_verdict(conf, check->probe.reach, now, &check->state);
     report_verdict(conf, &before, &check->state, &check->probe);
     check_reconcile(check, &plan);
-    if (check->dry_run && check->code == EXIT_DONE)
-        report_dry_run(stdout, conf, &before, &check->probe, &plan);
-    else if (!check->dry_run)
+    if (!check->dry_run)
         check_save(check, &check->state, true);
+    else if (check->code == EXIT_DONE)
+        report_dry_run(stdout, conf, &before, &plan.next, &check->probe, &plan);
+    else
+        report_dry_run(stdout, conf, &before, &check->state, &check->probe, NULL);
     plan_clear(&plan);
     return check->probe.reach == REACH_INDETERMINATE ? EXIT_PROBE : check->code;
 }

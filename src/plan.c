@@ -6,13 +6,13 @@
 #include "plan_ops.h"
 #include "text.h"
 
-static void enter(struct state *state, enum phase phase, struct verdict *verdict)
+static void enter(struct state *state, enum phase phase, int64_t now)
 {
     state->phase = phase;
-    state->since = verdict->now;
+    state->fresh = true;
+    state->since = now;
     state->fall_count = 0;
     state->rise_count = 0;
-    verdict->entered = true;
     if (phase == PHASE_DISCONNECTED)
         state->outages++;
 }
@@ -26,11 +26,11 @@ struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t n
     if (state->phase == PHASE_CONNECTED) {
         state->fall_count = reach == REACH_UNREACHABLE ? state->fall_count + 1 : 0;
         if (state->fall_count >= conf->fall)
-            enter(state, PHASE_DISCONNECTED, &verdict);
+            enter(state, PHASE_DISCONNECTED, now);
     } else {
         state->rise_count = reach == REACH_REACHABLE ? state->rise_count + 1 : 0;
         if (state->rise_count >= conf->rise)
-            enter(state, PHASE_CONNECTED, &verdict);
+            enter(state, PHASE_CONNECTED, now);
     }
     return verdict;
 }

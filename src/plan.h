@@ -90,7 +90,6 @@ struct plan {
 /* What the probe decides. */
 struct verdict {
     enum reach reach;
-    bool entered; /* the phase has changed in this check */
     int64_t now;  /* seconds since the epoch */
 };
 

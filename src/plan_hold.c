@@ -29,9 +29,9 @@ static void hold_agent(struct planner *p)
             break;
         text_copy(next->id, sizeof next->id, agent->id);
         /* Paused while connected is somebody's will; paused in the outage, the agent must not stay so when it ends. */
-        next->paused_by_eins = !p->verdict->entered;
+        next->paused_by_eins = !p->plan->next.fresh;
         next->paused_at = 0;
-        if (p->verdict->entered)
+        if (p->plan->next.fresh)
             plan_ops_note(p->plan, NOTE_FOREIGN_PAUSE, agent->id, agent->name);
         break;
     case STATUS_GONE:
@@ -129,34 +129,31 @@ static bool retries_used_up(const struct container *container)
            container->restart_count >= container->policy.retries;
 }
 
-/* A container that ended with an error although nothing but its last run says why: only the events tell. */
+/* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its last start; those of
+ * before a restart of the engine are gone with it. */
 static bool death_matters(const struct planner *p, const struct state_container *known, const struct container *container)
 {
-    return container->status == STATUS_EXITED && container->inspected == INSPECT_DONE && known != NULL && known->running &&
-           !known->starting && !p->engine_restarted && container->exit_code != 0 && !retries_used_up(container);
+    return container->status == STATUS_EXITED && container->inspected == INSPECT_DONE && known != NULL && !retries_used_up(container) &&
+           (known->starting || (known->running && (p->engine_restarted || container->exit_code != 0)));
 }
 
 static bool is_to_be_revived(struct planner *p, const struct state_container *known, const struct container *container,
                              enum op_reason *ret_reason)
 {
+    bool restarted = known->running && p->engine_restarted;
+
     /* "created" is what a start that failed leaves of a container that once ran. */
-    if ((container->status != STATUS_EXITED && container->status != STATUS_CREATED) || retries_used_up(container))
+    if (container->status != STATUS_CREATED && !death_matters(p, known, container))
         return false;
-    if (known->starting) {
-        *ret_reason = REASON_START_UNFINISHED;
-        return true;
-    }
-    if (known->running && p->engine_restarted) {
-        *ret_reason = REASON_ENGINE_RESTARTED; /* whatever its exit code: many servers end with 0 on SIGTERM */
-        return true;
-    }
-    if (!death_matters(p, known, container))
+    if (container->status == STATUS_CREATED && !known->starting && !restarted)
         return false;
+    *ret_reason = known->starting ? REASON_START_UNFINISHED : restarted ? REASON_ENGINE_RESTARTED : REASON_DIED_BEFORE_HOLD;
     switch (death_of(p, container->id)) {
     case DEATH_CRASH:
-        *ret_reason = REASON_DIED_BEFORE_HOLD;
-        return true;
+        return container->exit_code != 0;
     case DEATH_UNKNOWN:
+        if (known->starting || restarted)
+            return true; /* whatever its exit code: many servers end with 0 on SIGTERM */
         plan_ops_note(p->plan, NOTE_DEATH_UNKNOWN, container->id, container->name);
         break;
     case DEATH_BY_HAND:
@@ -187,6 +184,15 @@ static void hold_down(struct planner *p, struct state_container *known, const st
     start = plan_ops_add(p->plan, OP_START, reason, container->id, container->name);
     if (known->takeover == TAKEOVER_ASKED)
         plan_ops_depend(p->plan, add_hold(p, OP_HOLD_STARTED, container), WHEN_DONE, start);
+}
+
+static bool any_not_understood(const struct planner *p)
+{
+    for (size_t i = 0; i < p->seen->container_count; i++) {
+        if (p->seen->containers[i].inspected == INSPECT_FAILED)
+            return true;
+    }
+    return false;
 }
 
 static void hold_container(struct planner *p, const struct container *container)
@@ -243,5 +249,8 @@ void plan_hold(struct planner *p)
         else
             known->running = known->starting = false; /* kept until recovery: the agent has to learn of it */
     }
-    plan_record_generation(p);
+    /* Whether one that could not be looked at went down with the engine is the next check's to find out. */
+    if (!any_not_understood(p) || next->generation[0] == '\0')
+        plan_record_generation(p);
+    next->fresh = false;
 }

@@ -105,6 +105,8 @@ static void settle_container(struct state *state, const struct op *op)
         container->starting = false;
     else if (op->kind == OP_RESTORE && container->fate == FATE_RESTORE)
         give_back(state, container);
+    else if (op->kind == OP_STOP)
+        container->running = false; /* not for an outage that begins before it is removed to bring back */
     else if (op->kind == OP_REMOVE)
         state_remove(state, container);
 }

@@ -102,7 +102,7 @@ static void watch_agent(struct planner *p)
 static void recover_agent(struct planner *p, size_t removed)
 {
     const struct container *agent = &p->seen->agent;
-    const struct state_agent *known = &p->plan->next.agent;
+    struct state_agent *known = &p->plan->next.agent;
     bool recorded = strcmp(known->id, agent->id) == 0;
 
     if (known->renewing[0] != '\0') {
@@ -110,7 +110,9 @@ static void recover_agent(struct planner *p, size_t removed)
         return;
     }
     /* Frozen in the outage, by whomever, unless it was known to be paused before. */
-    if (agent->status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->verdict->entered)) {
+    if (agent->status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->plan->next.fresh)) {
+        text_copy(known->id, sizeof known->id, agent->id); /* should this fail, the next check knows whose pause it is */
+        known->paused_by_eins = true;
         if (removed > 0 && p->conf->recovery != RECOVERY_KEEP && events_lost(p, removed))
             renew_agent(p, REASON_EVENTS_LOST);
         else
@@ -123,9 +125,11 @@ static void recover_agent(struct planner *p, size_t removed)
 /* Restarted means that StartedAt differs: RestartCount does not count what dockerd's own start or a person restarts. */
 static enum fate judge(const struct planner *p, const struct state_container *known, const struct container *container)
 {
-    if (p->conf->recovery == RECOVERY_KEEP || known->guessed || strcmp(known->started_at, container->started_at) == 0)
+    if (p->conf->recovery == RECOVERY_KEEP || known->guessed)
         return FATE_RESTORE;
-    return FATE_REPLACE;
+    if (known->fate != FATE_NONE)
+        return known->fate;
+    return strcmp(known->started_at, container->started_at) == 0 ? FATE_RESTORE : FATE_REPLACE;
 }
 
 static void add_replacement(struct planner *p, const struct container *container)
@@ -153,8 +157,7 @@ static size_t recover_container(struct planner *p, struct state_container *known
         p->plan->incomplete = true;
         return 0;
     }
-    if (known->fate == FATE_NONE)
-        known->fate = judge(p, known, container);
+    known->fate = judge(p, known, container);
     known->running = model_is_up(container->status);
     if (known->takeover != TAKEOVER_LEFT) {
         /* Exited ones too: with on-failure left on it, the next start of dockerd would launch it. */
@@ -185,11 +188,17 @@ static void record_baseline(struct planner *p)
     }
     for (size_t i = 0; i < p->seen->container_count; i++) {
         const struct container *container = &p->seen->containers[i];
+        struct state_container *known = state_find(next, container->id);
 
-        if (model_is_up(container->status) && state_find(next, container->id) == NULL)
-            state_add(next, container->id, container->name)->running = true;
+        if (!model_is_up(container->status))
+            continue;
+        if (known == NULL)
+            known = state_add(next, container->id, container->name);
+        if (known->takeover == TAKEOVER_NONE)
+            known->running = true; /* it may have been down before, in the outage */
     }
     plan_record_generation(p);
+    next->fresh = false;
 }
 
 void plan_recover(struct planner *p)

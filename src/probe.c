@@ -6,9 +6,13 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <openssl/x509_vfy.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "text.h"
@@ -16,9 +20,15 @@
 /* A probe with a resolver needs a handful of descriptors. A host with fewer than these left could not look. */
 #define DESCRIPTORS_NEEDED 16
 
+#define TOO_LARGE ((CURLcode)100) /* CURLE_TOO_LARGE, by its number: libcurl before 8.6 has no name for it */
+
+/* Bytes. More than a handshake and the longest status line that could be one. */
+#define STATUS_LINE_ENDLESS (64u << 10)
+
 struct probe {
     CURL *handle;
     struct probe_result *result;
+    uint64_t received; /* bytes of the last connection, TLS included */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -43,6 +53,17 @@ static size_t refuse_body(char *data, size_t size, size_t count, void *opaque)
     (void)count;
     (void)opaque;
     return 0;
+}
+
+static int close_socket(void *opaque, curl_socket_t fd)
+{
+    struct probe *probe = opaque;
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+        probe->received = info.tcpi_bytes_received;
+    return close(fd);
 }
 
 static CURLcode set_connection(CURL *handle, const struct conf *conf)
@@ -90,7 +111,33 @@ static CURLcode set_callbacks(struct probe *probe)
     result |= curl_easy_setopt(probe->handle, CURLOPT_HEADERDATA, probe);
     result |= curl_easy_setopt(probe->handle, CURLOPT_WRITEFUNCTION, refuse_body);
     result |= curl_easy_setopt(probe->handle, CURLOPT_ERRORBUFFER, probe->curl_error);
+    result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETDATA, probe);
     return result;
+}
+
+/* Looked at first, not only when a handshake needs it: an outage that begins without a CA store could not be seen to end. */
+static CURLcode find_ca_store(struct probe *probe, const struct conf *conf)
+{
+    bool own = conf->ca_file[0] != '\0' || conf->ca_path[0] != '\0';
+    const char *file = conf->ca_file, *folder = conf->ca_path;
+    struct stat info;
+
+    if (!own) {
+        curl_easy_getinfo(probe->handle, CURLINFO_CAINFO, &file);
+        curl_easy_getinfo(probe->handle, CURLINFO_CAPATH, &folder);
+    }
+    if (file != NULL && file[0] != '\0') {
+        cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+        if (fd >= 0)
+            return CURLE_OK;
+        folder = file;
+    } else if (folder == NULL || folder[0] == '\0' || stat(folder, &info) == 0) {
+        return CURLE_OK;
+    }
+    snprintf(probe->curl_error, sizeof probe->curl_error, "no certificates to trust: %.200s: %s", folder, strerror(errno));
+    return CURLE_SSL_CACERT_BADFILE;
 }
 
 /* Whether a failure may have been this host's, which has too few descriptors left, and not the line's. */
@@ -108,18 +155,24 @@ static bool descriptors_short(void)
 
 static enum probe_cause classify(const struct probe *probe, CURLcode code)
 {
-    if (code == CURLE_COULDNT_RESOLVE_HOST)
+    curl_off_t name_known = 0;
+
+    curl_easy_getinfo(probe->handle, CURLINFO_NAMELOOKUP_TIME_T, &name_known);
+    if (code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && name_known == 0))
         return PROBE_NAME;
     if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY)
         return PROBE_PROXY;
+    /* OpenSSL's words for it; libcurl has only "SSL failed" in many shapes. */
+    if (strstr(probe->curl_error, "malloc failure") != NULL)
+        return PROBE_HOST;
     if (code == CURLE_OPERATION_TIMEDOUT)
         return PROBE_TIMEOUT;
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CIPHER ||
         code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS || code == CURLE_SSL_CERTPROBLEM)
         return PROBE_TLS;
-    /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to libcurl. */
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING ||
-        (code == CURLE_OUT_OF_MEMORY && strstr(probe->curl_error, "header") != NULL))
+    /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to libcurl before 8.6. */
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING || code == TOO_LARGE ||
+        (code == CURLE_OUT_OF_MEMORY && probe->received > STATUS_LINE_ENDLESS))
         return PROBE_NOT_HTTP;
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT || code == CURLE_URL_MALFORMAT ||
         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CRL_BADFILE || code == CURLE_SSL_ENGINE_NOTFOUND ||
@@ -135,10 +188,11 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
     const char *detail = probe->curl_error[0] != '\0' ? probe->curl_error : curl_easy_strerror(code);
     char *text = result->explanation;
     size_t size = sizeof result->explanation;
-    long verify = 0, proxy_status = 0;
+    long verify = 0, proxy_status = 0, system_error = 0;
 
     curl_easy_getinfo(probe->handle, CURLINFO_SSL_VERIFYRESULT, &verify);
     curl_easy_getinfo(probe->handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    curl_easy_getinfo(probe->handle, CURLINFO_OS_ERRNO, &system_error);
     if (proxy_status >= 300)
         result->cause = PROBE_PROXY;
     switch (result->cause) {
@@ -152,7 +206,8 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
         snprintf(text, size, "the proxy did not connect: %s", detail);
         break;
     case PROBE_CONNECTION:
-        snprintf(text, size, "connection failed: %s", detail);
+        snprintf(text, size, "connection failed: %s%s%s", system_error != 0 ? strerror((int)system_error) : "", system_error != 0 ? ": " : "",
+                 detail);
         break;
     case PROBE_TLS:
         if (verify != X509_V_OK)
@@ -166,7 +221,7 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
                  conf->connect_timeout, detail);
         break;
     case PROBE_NOT_HTTP:
-        snprintf(text, size, "the answer is not HTTP: %s", detail);
+        snprintf(text, size, "the answer is not HTTP: %s", code == CURLE_OUT_OF_MEMORY || code == TOO_LARGE ? "its first line does not end" : detail);
         break;
     case PROBE_HOST:
         snprintf(text, size, "this host could not look: %s", detail);
@@ -221,6 +276,8 @@ void probe_region(const struct conf *conf, struct probe_result *ret_result)
     if (code != CURLE_OK)
         code = CURLE_OUT_OF_MEMORY;
     else
+        code = find_ca_store(&probe, conf);
+    if (code == CURLE_OK)
         code = curl_easy_perform(probe.handle);
     judge(&probe, code, conf);
     curl_easy_cleanup(probe.handle);

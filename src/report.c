@@ -145,11 +145,22 @@ static void print_ops(FILE *stream, const struct plan *plan)
     }
 }
 
-void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct probe_result *probe,
-                    const struct plan *plan)
+static void print_notes(FILE *stream, const struct plan *plan)
+{
+    char shown[SENTENCE_SIZE];
+
+    if (plan->note_count > 0)
+        fprintf(stream, "\nTo be known:\n");
+    for (size_t i = 0; i < plan->note_count; i++) {
+        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name), plan->notes[i].id,
+                plan_note_text(plan->notes[i].kind));
+    }
+}
+
+void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
+                    const struct probe_result *probe, const struct plan *plan)
 {
     char shown[SENTENCE_SIZE], counter[80];
-    const struct state *after = &plan->next;
 
     fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
     fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
@@ -160,11 +171,10 @@ void report_dry_run(FILE *stream, const struct conf *conf, const struct state *b
         fprintf(stream, "Phase:   not known yet (no state) -> %s%s\n", model_phase_name(after->phase), counter);
     else
         fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase), counter);
-    print_ops(stream, plan);
-    if (plan->note_count > 0)
-        fprintf(stream, "\nTo be known:\n");
-    for (size_t i = 0; i < plan->note_count; i++) {
-        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name), plan->notes[i].id,
-                plan_note_text(plan->notes[i].kind));
+    if (plan == NULL) {
+        fprintf(stream, "\nWhat would be done is not known: Docker could not be looked at.\n");
+        return;
     }
+    print_ops(stream, plan);
+    print_notes(stream, plan);
 }

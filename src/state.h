@@ -49,6 +49,7 @@ struct state_agent {
 struct state {
     bool rebuild; /* nothing is known yet: the first look at Docker decides (in memory, and in the file until then) */
     enum phase phase;
+    bool fresh; /* Docker has not been looked at since the phase began */
     int64_t since; /* when the phase began, seconds since the epoch */
     int fall_count;
     int rise_count;

@@ -63,6 +63,7 @@ static const char *const fate_names[] = {
 static const struct field state_fields[] = {
     {"phase", FIELD_PHASE, offsetof(struct state, phase), 0, 0, NULL, NULL},
     {"since", FIELD_INT64, offsetof(struct state, since), 0, INT64_MAX, NULL, NULL},
+    {"fresh", FIELD_BOOL, offsetof(struct state, fresh), 0, 1, "0", NULL},
     {"rebuild", FIELD_BOOL, offsetof(struct state, rebuild), 0, 1, "0", NULL},
     {"fall_count", FIELD_INT, offsetof(struct state, fall_count), 0, INT_MAX, "0", NULL},
     {"rise_count", FIELD_INT, offsetof(struct state, rise_count), 0, INT_MAX, "0", NULL},

@@ -11,11 +11,16 @@
 #include "unit.h"
 
 static const char *const op_names[] = {
-    [OP_PAUSE_AGENT] = "pause-agent", [OP_HOLD] = "hold",
-    [OP_START] = "start",             [OP_HOLD_STARTED] = "hold-started",
-    [OP_RESTORE] = "restore",         [OP_STOP] = "stop",
-    [OP_REMOVE] = "remove",           [OP_KILL_AGENT] = "kill-agent",
-    [OP_AWAIT_AGENT] = "await-agent", [OP_START_AGENT] = "start-agent",
+    [OP_PAUSE_AGENT] = "pause-agent",
+    [OP_HOLD] = "hold",
+    [OP_START] = "start",
+    [OP_HOLD_STARTED] = "hold-started",
+    [OP_RESTORE] = "restore",
+    [OP_STOP] = "stop",
+    [OP_REMOVE] = "remove",
+    [OP_KILL_AGENT] = "kill-agent",
+    [OP_AWAIT_AGENT] = "await-agent",
+    [OP_START_AGENT] = "start-agent",
     [OP_UNPAUSE_AGENT] = "unpause-agent",
 };
 
@@ -134,7 +139,9 @@ static void run_op(struct trial *trial, struct world *world, struct op *op)
     snprintf(trial->ops + used, sizeof trial->ops - used, "%s%s%s%s%s", used > 0 ? " " : "", op_names[op->kind],
              op->kind < OP_KILL_AGENT && op->kind != OP_PAUSE_AGENT ? ":" : "",
              op->kind < OP_KILL_AGENT && op->kind != OP_PAUSE_AGENT ? op->name : "",
-             op->outcome == OUTCOME_FAILED ? "!" : op->outcome == OUTCOME_GONE ? "?" : "");
+             op->outcome == OUTCOME_FAILED ? "!"
+             : op->outcome == OUTCOME_GONE ? "?"
+                                           : "");
 }
 
 static void apply(struct trial *trial, struct world *world, struct plan *plan)
@@ -206,14 +213,24 @@ static void show_events(const struct world *world, struct snapshot *snapshot)
     snapshot->events_asked = INSPECT_DONE;
 }
 
-static void look(struct trial *trial, unsigned wants, const struct state *state, struct world *world, struct snapshot *seen)
+void world_show(struct world *world, struct snapshot *snapshot)
+{
+    const struct state everything = {.rebuild = true};
+
+    show_list(world, snapshot);
+    show_inspect(world, &everything, snapshot);
+    show_events(world, snapshot);
+}
+
+static void look(struct trial *trial, unsigned wants, const struct state *state, struct world *world,
+                 struct snapshot *seen)
 {
     if ((wants & WANT_LIST) != 0)
         show_list(world, seen);
     if ((wants & WANT_INSPECT) != 0)
         show_inspect(world, state, seen);
     for (size_t i = 0; (wants & WANT_INSPECT) != 0 && i < seen->container_count; i++) {
-        if (seen->containers[i].inspected == INSPECT_DONE && one_in(trial, 8)) {
+        if (seen->containers[i].inspected == INSPECT_DONE && (trial->fail_inspections || one_in(trial, 8))) {
             seen->containers[i].inspected = INSPECT_FAILED;
             id_set_add(&trial->unseen, seen->containers[i].id);
         }
@@ -223,7 +240,8 @@ static void look(struct trial *trial, unsigned wants, const struct state *state,
 }
 
 /* Returns what has to be looked at before the next round, 0 when there is none. */
-static unsigned round_of(struct trial *trial, struct eins *eins, struct world *world, struct state *state, struct plan *plan)
+static unsigned round_of(struct trial *trial, struct eins *eins, struct world *world, struct state *state,
+                         struct plan *plan)
 {
     unsigned wants = plan->wants;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
-/* A check as src/check.c makes it, over the model of Docker: it can be killed at any instruction, its operations can fail, the world can
- * change under it. */
+/* A check as src/check.c makes it, over the model of Docker: it can be killed at any instruction, its operations can
+ * fail, the world can change under it. */
 #ifndef EINS_PLAN_FIXTURE_H
 #define EINS_PLAN_FIXTURE_H
 
@@ -23,14 +23,16 @@ struct id_set {
     size_t count;
 };
 
-/* One check: how it is to go, and what became of it. An instruction is a write of the state, an operation, or the end. */
+/* One check: how it is to go, and what became of it. An instruction is a write of the state, an operation, or the end.
+ */
 struct trial {
     enum reach reach;
     int kill_at;         /* the instruction before which it is killed; -1: never */
     int interrupt_at;    /* the instruction before which `interrupt` is called; -1: never */
     bool docker_down;    /* Docker does not answer */
     unsigned fail_kinds; /* operations of these kinds (1 << kind) fail without effect */
-    uint32_t chaos;      /* if not 0, seeds failures of operations, with or without effect, and of inspections */
+    bool fail_inspections;
+    uint32_t chaos; /* if not 0, seeds failures of operations, with or without effect, and of inspections */
     void (*interrupt)(void *context);
     void (*before_op)(void *context, const struct op *op);
     void (*after_write)(void *context, const struct state *before, const struct state *after);
@@ -57,6 +59,9 @@ void eins_copy(const struct eins *from, struct eins *ret_copy);
 
 /* The state file is lost. */
 void eins_lose_state(struct eins *eins);
+
+/* All that Docker can show, at once: the snapshot is the caller's to clear. */
+void world_show(struct world *world, struct snapshot *snapshot);
 
 /* A check of which nothing is out of the ordinary. */
 struct trial trial_init(enum reach reach);

@@ -54,7 +54,7 @@ struct box *world_create(struct world *world, const char *name, struct policy po
 
         if (box->shown.status != STATUS_GONE)
             continue;
-        *box = (struct box){.follows = policy, .original = policy, .manners = (enum manners)(i % 3)};
+        *box = (struct box){.follows = policy, .original = policy, .stop_signal = SIGTERM};
         box->shown = (struct container){.managed = managed, .policy = policy, .stop_timeout = -1};
         name_id(world, box->shown.id);
         text_copy(box->shown.name, sizeof box->shown.name, name);
@@ -133,7 +133,7 @@ void world_stop(struct world *world, struct box *box)
         return;
     box->ended = world->event_count;
     if (running) {
-        emit(world, EVENT_KILL, box->shown.id, SIGTERM);
+        emit(world, EVENT_KILL, box->shown.id, box->stop_signal);
         if (box->manners == IGNORES_TERM)
             emit(world, EVENT_KILL, box->shown.id, SIGKILL);
         emit(world, world->stop_before_die ? EVENT_STOP : EVENT_DIE, box->shown.id, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
-/* A model of Docker, the ECS agent, ecs-init and people, as FACTS.md describes them: what the planner's tests play against. */
+/* A model of Docker, the ECS agent, ecs-init and people, as FACTS.md describes them: what the planner's tests play
+ * against. */
 #ifndef EINS_WALK_MODEL_H
 #define EINS_WALK_MODEL_H
 
@@ -26,9 +27,10 @@ enum engine_end { ENGINE_STOPPED, ENGINE_POWER_LOSS, ENGINE_LIVE_RESTORE };
 
 struct box {
     struct container shown; /* as its inspection shows it; STATUS_GONE: there is no such container */
-    struct policy follows;  /* what the restart manager follows: not always what is shown (FACTS.md, Restart policies) */
+    struct policy follows; /* what the restart manager follows: not always what is shown (FACTS.md, Restart policies) */
     struct policy original; /* as it was created */
     enum manners manners;
+    int stop_signal; /* its image may ask for another one than SIGTERM */
     bool stopped_by_api;
     enum cause cause;
     uint64_t ended; /* the number of the first event that tells how it ended */
@@ -50,7 +52,8 @@ struct world {
 
 void world_init(struct world *world);
 
-/* Makes a container and starts it. Returns NULL when there is no room. Containers that are not managed are never listed. */
+/* Makes a container and starts it. Returns NULL when there is no room. Containers that are not managed are never
+ * listed. */
 struct box *world_create(struct world *world, const char *name, struct policy policy, bool managed);
 
 struct box *world_find(struct world *world, const char *id);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* Every combination of what a check can find, held against rules of its own: ordered, the first that matches counts. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "table_scene.h"
+
+enum box_rule {
+    UNTOUCHED, /* nothing is done, nothing is learnt */
+    FORGET,
+    BASELINE,
+    LEAVE_DOWN, /* and remember that it is */
+    LEAVE,      /* kept, with the policy that it has */
+    HOLD,
+    REVIVE,
+    GIVE_BACK,
+    REPLACE,
+};
+
+enum agent_rule { KNOWN_AS_IT_IS, NO_AGENT, PAUSE, FOREIGN, TAKEN_OVER, UNPAUSE, RENEW };
+
+static bool is_blind(const struct combo *c)
+{
+    return c->situation == BLIND_CONNECTED || c->situation == BLIND_OFFLINE || c->situation == FALLING;
+}
+
+static bool is_outage(const struct combo *c)
+{
+    return c->situation == FELL || c->situation == OFFLINE || c->situation == RISING;
+}
+
+static bool is_up(const struct combo *c)
+{
+    return c->box == RUNNING || c->box == PAUSED || c->box == RESTARTING;
+}
+
+static bool is_lost(const struct combo *c)
+{
+    return c->box == DEAD || c->box == REMOVING || c->box == GONE;
+}
+
+static bool used_up(const struct combo *c)
+{
+    return c->policy == OWN_USED_UP || c->policy == HELD_USED_UP;
+}
+
+static bool restarts_by_itself(const struct combo *c)
+{
+    return c->policy == ALWAYS || c->policy == UNLESS_STOPPED || c->policy == HELD || c->policy == HELD_USED_UP;
+}
+
+static enum box_rule rule_of_outage(const struct combo *c)
+{
+    bool is_held = c->policy == HELD || c->policy == HELD_USED_UP;
+
+    if (is_lost(c))
+        return c->known ? LEAVE_DOWN : UNTOUCHED; /* nothing can be done with what is on its way out */
+    if (is_up(c) && !c->kept)
+        return restarts_by_itself(c) ? LEAVE : HOLD;
+    if (is_up(c) && c->takeover == TAKEOVER_LEFT)
+        return LEAVE;
+    if (is_up(c) && c->takeover == TAKEOVER_SET && is_held && c->fate == FATE_NONE)
+        return LEAVE; /* Docker said 200, and still shows it */
+    if (is_up(c))
+        return HOLD; /* asked only, changed by somebody, or given back by a recovery that was not finished */
+    if (!c->known)
+        return UNTOUCHED; /* it was down before eins came */
+    if (used_up(c))
+        return LEAVE_DOWN;
+    if (c->box == BY_HAND)
+        return LEAVE_DOWN; /* never one that a person stopped, whatever else happened */
+    if (c->starting)
+        return REVIVE; /* a check was killed before it knew that it had started it */
+    if (!c->ran)
+        return LEAVE_DOWN; /* eins saw it down, and let it be */
+    if (c->engine_restarted)
+        return REVIVE; /* whatever its exit code */
+    if (c->box == CRASHED)
+        return REVIVE;
+    return LEAVE_DOWN; /* it had finished, or a person may have stopped it */
+}
+
+static enum box_rule rule_of_box(const struct combo *c)
+{
+    if (is_blind(c))
+        return UNTOUCHED;
+    if (is_outage(c))
+        return rule_of_outage(c);
+    if (!c->kept)
+        return is_up(c) ? BASELINE : FORGET; /* connected, nothing owed: nothing but the baseline */
+    if (is_lost(c))
+        return FORGET;
+    if (c->guessed || c->recovery == RECOVERY_KEEP)
+        return GIVE_BACK; /* never removed, whatever else is known */
+    if (c->fate == FATE_REPLACE || (c->fate == FATE_NONE && !c->same_start))
+        return REPLACE;
+    return GIVE_BACK;
+}
+
+static enum agent_rule rule_of_agent(const struct combo *c)
+{
+    bool entered = c->situation == FELL || c->situation == ROSE;
+    bool agent_must_learn = rule_of_box(c) == REPLACE || (c->kept && is_lost(c));
+
+    if (is_blind(c) || c->agent == PAUSED_BY_OTHERS)
+        return KNOWN_AS_IT_IS;
+    if (is_outage(c) && (c->agent == RUNS || c->agent == NEW_RUNS))
+        return PAUSE;
+    if (is_outage(c) && c->agent == PAUSED_BY_EINS)
+        return KNOWN_AS_IT_IS;
+    if (c->agent == NEW_PAUSED && (is_outage(c) ? entered : !entered))
+        return FOREIGN; /* paused while connected is somebody's will */
+    if (is_outage(c) && c->agent == NEW_PAUSED)
+        return TAKEN_OVER; /* paused in the outage, it must not stay so */
+    if (c->agent != PAUSED_BY_EINS && c->agent != NEW_PAUSED)
+        return NO_AGENT;
+    if (agent_must_learn && c->box == NOBODY_KNOWS && c->recovery == RECOVERY_REPLACE)
+        return RENEW; /* the event log has run over: the agent may have missed what became of it */
+    return UNPAUSE;
+}
+
+static const struct scene *current;
+
+static void expect_at(bool holds, const char *what, int line)
+{
+    const struct combo *c = &current->combo;
+
+    if (holds)
+        return;
+    fail_msg("line %d: %s\nsituation %d agent %d box %d policy %d known %d kept %d takeover %d ran %d same_start %d "
+             "guessed %d starting %d "
+             "fate %d engine_restarted %d recovery %d",
+             line, what, (int)c->situation, (int)c->agent, (int)c->box, (int)c->policy, c->known, c->kept,
+             (int)c->takeover, c->ran, c->same_start, c->guessed, c->starting, (int)c->fate, c->engine_restarted,
+             (int)c->recovery);
+}
+
+#define expect(condition) expect_at(condition, #condition, __LINE__)
+
+static const struct op *find_op(const struct plan *plan, enum op_kind kind)
+{
+    for (size_t i = 0; i < plan->op_count; i++) {
+        if (plan->ops[i].kind == kind)
+            return &plan->ops[i];
+    }
+    return NULL;
+}
+
+static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rule agent_rule)
+{
+    bool left = s->combo.takeover == TAKEOVER_LEFT;
+    bool holds_after = !s->combo.kept ? !restarts_by_itself(&s->combo)
+                                      : s->combo.takeover == TAKEOVER_ASKED ||
+                                            (s->combo.takeover == TAKEOVER_SET && s->combo.fate != FATE_NONE);
+    unsigned wanted = 0, planned = 0;
+
+    if (rule == HOLD)
+        wanted = 1u << OP_HOLD;
+    else if (rule == REVIVE)
+        wanted = 1u << OP_START | (holds_after ? 1u << OP_HOLD_STARTED : 0);
+    else if (rule == GIVE_BACK && !left)
+        wanted = 1u << OP_RESTORE;
+    else if (rule == REPLACE)
+        wanted = 1u << OP_STOP | 1u << OP_REMOVE | (left ? 0 : 1u << OP_RESTORE);
+    if (agent_rule == PAUSE)
+        wanted |= 1u << OP_PAUSE_AGENT;
+    else if (agent_rule == UNPAUSE)
+        wanted |= 1u << OP_UNPAUSE_AGENT;
+    else if (agent_rule == RENEW)
+        wanted |= 1u << OP_KILL_AGENT | 1u << OP_AWAIT_AGENT | 1u << OP_START_AGENT | 1u << OP_UNPAUSE_AGENT;
+    for (size_t i = 0; i < s->plan.op_count; i++) {
+        const struct op *op = &s->plan.ops[i];
+        bool is_agents = op->kind == OP_PAUSE_AGENT || op->kind >= OP_KILL_AGENT;
+
+        expect((planned & 1u << op->kind) == 0);
+        planned |= 1u << op->kind;
+        expect(strcmp(op->id, is_agents ? s->truth.agent.id : BOX) == 0); /* nothing else is eins's to touch */
+    }
+    expect(planned == wanted);
+}
+
+static void expect_op_details(const struct scene *s)
+{
+    static const enum op_kind follow[][2] = {
+        {OP_HOLD_STARTED, OP_START}, {OP_REMOVE, OP_STOP}, {OP_AWAIT_AGENT, OP_KILL_AGENT}};
+    static const enum op_kind instead[][2] = {{OP_START_AGENT, OP_AWAIT_AGENT}};
+    const struct plan *plan = &s->plan;
+    const struct op *op;
+
+    for (size_t i = 0; i < COUNT(follow); i++) {
+        op = find_op(plan, follow[i][0]);
+        expect(op == NULL || (op->when == WHEN_DONE && &plan->ops[op->depends_on] == find_op(plan, follow[i][1])));
+    }
+    for (size_t i = 0; i < COUNT(instead); i++) {
+        op = find_op(plan, instead[i][0]);
+        expect(op == NULL || (op->when == WHEN_FAILED && &plan->ops[op->depends_on] == find_op(plan, instead[i][1])));
+    }
+    op = find_op(plan, OP_UNPAUSE_AGENT);
+    expect(op == NULL || find_op(plan, OP_KILL_AGENT) == NULL || op->when == WHEN_FAILED);
+    op = find_op(plan, OP_HOLD);
+    expect(op == NULL || (model_policy_equal(op->to, scene_hold) && model_policy_equal(op->from, s->box.policy)));
+    op = find_op(plan, OP_RESTORE);
+    expect(op == NULL || (model_policy_equal(op->to, scene_saved) && model_policy_equal(op->from, s->box.policy)));
+}
+
+/* What is taken over now has the policy that Docker shows; what was taken over before keeps what was saved then. */
+static void expect_kept(const struct scene *s, enum box_rule rule, const struct state_container *next)
+{
+    const struct combo *c = &s->combo;
+    bool begins_anew = !c->kept || (is_outage(c) && !is_lost(c) && c->fate == FATE_RESTORE);
+
+    expect(next != NULL && next->takeover != TAKEOVER_NONE);
+    expect(model_policy_equal(next->policy, c->kept ? scene_saved : s->box.policy));
+    expect(strcmp(next->started_at, begins_anew || c->same_start ? "t1" : "t0") == 0);
+    expect(next->guessed == c->guessed);
+    if (c->kept && c->takeover == TAKEOVER_LEFT)
+        expect(next->takeover == TAKEOVER_LEFT);
+    if (rule == LEAVE)
+        expect(next->takeover == (c->kept ? c->takeover : TAKEOVER_LEFT) && next->running);
+    if (rule == HOLD)
+        expect(next->takeover == TAKEOVER_ASKED && next->running && !next->starting && next->fate == FATE_NONE);
+    if (rule == REVIVE)
+        expect(next->running && next->starting && next->fate == FATE_NONE);
+    if (rule == REVIVE && !c->starting)
+        expect(next->revived == (c->box == CRASHED && !c->engine_restarted)); /* a death that the agent may have seen */
+    if (rule == LEAVE_DOWN)
+        expect(!next->running && !next->starting);
+    if (rule == GIVE_BACK)
+        expect(next->fate == FATE_RESTORE && next->running == is_up(c));
+    if (rule == REPLACE)
+        expect(next->fate == FATE_REPLACE);
+}
+
+static void expect_box(const struct scene *s, enum box_rule rule)
+{
+    const struct state_container *next = state_find(&s->plan.next, BOX);
+    bool owes_nothing = rule == GIVE_BACK && s->combo.takeover == TAKEOVER_LEFT;
+
+    expect(s->plan.next.container_count == (next == NULL ? 0 : 1));
+    if (rule == UNTOUCHED && s->combo.known)
+        expect(next != NULL && memcmp(next, &s->kept, sizeof *next) == 0);
+    else if (rule == UNTOUCHED || rule == FORGET || (owes_nothing && !is_up(&s->combo)))
+        expect(next == NULL);
+    else if (rule == BASELINE || owes_nothing)
+        expect(next != NULL && next->takeover == TAKEOVER_NONE && next->running);
+    else if (rule == LEAVE_DOWN && !s->combo.kept)
+        expect(next == NULL || (next->takeover == TAKEOVER_NONE && !next->running));
+    else
+        expect_kept(s, rule, next);
+}
+
+static void expect_agent(const struct scene *s, enum agent_rule rule)
+{
+    const struct state_agent *next = &s->plan.next.agent;
+    bool is_this = strcmp(next->id, s->truth.agent.id) == 0;
+
+    expect((s->notes & 1u << NOTE_FOREIGN_PAUSE) == (rule == FOREIGN ? 1u << NOTE_FOREIGN_PAUSE : 0));
+    expect((strcmp(next->renewing, s->truth.agent.id) == 0 && next->renew_since == NOW) == (rule == RENEW));
+    switch (rule) {
+    case UNPAUSE: /* should it fail, the next check has to know that it may do it */
+    case RENEW:
+        expect(is_this && next->paused_by_eins);
+        break;
+    case KNOWN_AS_IT_IS:
+        expect(strcmp(next->id, s->state.agent.id) == 0 && next->paused_by_eins == s->state.agent.paused_by_eins);
+        break;
+    case NO_AGENT:
+        expect(next->id[0] == '\0' && !next->paused_by_eins);
+        break;
+    case PAUSE:
+        expect(is_this && next->paused_by_eins && next->paused_at == NOW);
+        break;
+    case FOREIGN:
+        expect(is_this && !next->paused_by_eins);
+        break;
+    case TAKEN_OVER:
+        expect(is_this && next->paused_by_eins && next->paused_at == 0);
+        break;
+    }
+}
+
+/* List before inspections before events; and nothing that is not needed. */
+static void expect_wants(const struct scene *s)
+{
+    unsigned all = 0;
+
+    expect(s->rounds < COUNT(s->wants));
+    expect(!s->too_early);
+    for (size_t i = 0; i < s->rounds; i++) {
+        expect((all & s->wants[i]) == 0);
+        expect(i > 0 || s->wants[i] == WANT_LIST);
+        all |= s->wants[i];
+    }
+    expect(is_blind(&s->combo) == (all == 0));
+    if (s->combo.situation == ONLINE && !s->combo.kept && s->combo.agent != PAUSED_BY_EINS &&
+        s->combo.agent != NEW_PAUSED)
+        expect(all == WANT_LIST);
+}
+
+static void every_combination_ends_as_the_rules_say(void **unused)
+{
+    static struct scene scene;
+
+    (void)unused;
+    current = &scene;
+    for (unsigned long number = 0; number < COMBINATIONS; number++) {
+        enum box_rule box_rule;
+        enum agent_rule agent_rule;
+
+        scene_set(&scene, number);
+        scene_run(&scene);
+        box_rule = rule_of_box(&scene.combo);
+        agent_rule = rule_of_agent(&scene.combo);
+        expect_ops(&scene, box_rule, agent_rule);
+        expect_op_details(&scene);
+        expect_box(&scene, box_rule);
+        expect_agent(&scene, agent_rule);
+        expect_wants(&scene);
+        plan_clear(&scene.plan);
+    }
+    printf("%lu combinations\n", COMBINATIONS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_combination_ends_as_the_rules_say),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
