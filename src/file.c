@@ -288,16 +288,19 @@ static pid_t read_holder(int fd)
     return text_parse_number(text, 1, INT_MAX, &pid) ? (pid_t)pid : 0;
 }
 
-/* A disk that is full or has become read-only must not keep a check from giving the agent back: what can be locked there without writing
- * will do, as long as every check comes to the same choice. */
+/* A disk that is full, has become read-only, or is somebody else's must not keep a check from giving the agent back: what can be locked there
+ * without writing will do, as long as every check comes to the same choice. (Who may not write where others may comes to it only by the file.) */
 static int open_lock(const char *path)
 {
-    int fd = file_open(path, O_RDWR | O_CREAT);
+    int refused = file_open(path, O_RDWR | O_CREAT);
+    int fd;
 
-    if (fd != -EROFS && fd != -ENOSPC && fd != -EDQUOT)
-        return fd;
+    if (refused != -EROFS && refused != -ENOSPC && refused != -EDQUOT && refused != -EACCES)
+        return refused;
     fd = file_open(path, O_RDONLY);
-    return fd == -ENOENT ? open_folder(path) : fd;
+    if (fd != -ENOENT)
+        return fd;
+    return refused == -EACCES ? refused : open_folder(path);
 }
 
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder)

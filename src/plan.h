@@ -34,6 +34,7 @@ enum op_reason {
     REASON_ENGINE_RESTARTED,  /* Docker or the host was restarted in the outage */
     REASON_START_UNFINISHED,  /* an earlier check meant to start it */
     REASON_RECOVERED,         /* the region is back */
+    REASON_STAYS_DOWN,        /* nothing but a restart of Docker would start it, and nothing should */
     REASON_RESTARTED,         /* it was restarted in the outage: ECS launches its task anew */
     REASON_EVENTS_LOST,       /* the frozen agent may have missed events */
     REASON_RENEWAL_UNFINISHED /* an earlier check began to renew the agent */

@@ -48,16 +48,26 @@ static void hold_agent(struct planner *p)
     }
 }
 
+static bool restarts_anyway(const struct planner *p, const struct container *container)
+{
+    struct policy hold = {POLICY_ON_FAILURE, p->conf->retries};
+
+    return container->policy.kind == POLICY_ALWAYS || container->policy.kind == POLICY_UNLESS_STOPPED ||
+           model_policy_equal(container->policy, hold);
+}
+
 /* Takes note of the original policy, once; the intent to change it is part of the state from here on. */
 static void take_over(struct planner *p, struct state_container *known, const struct container *container)
 {
-    struct policy hold = {POLICY_ON_FAILURE, p->conf->retries};
-    bool restarts_anyway = container->policy.kind == POLICY_ALWAYS || container->policy.kind == POLICY_UNLESS_STOPPED ||
-                           model_policy_equal(container->policy, hold);
+    bool holdable = !restarts_anyway(p, container) && !container->auto_remove;
 
+    if (known->takeover == TAKEOVER_LEFT && holdable)
+        known->takeover = TAKEOVER_ASKED; /* it was down, had its policy back, and now it runs again */
+    if (known->takeover != TAKEOVER_NONE)
+        return;
     known->policy = container->policy;
     text_copy(known->started_at, sizeof known->started_at, container->started_at);
-    known->takeover = restarts_anyway || container->auto_remove ? TAKEOVER_LEFT : TAKEOVER_ASKED;
+    known->takeover = holdable ? TAKEOVER_ASKED : TAKEOVER_LEFT;
     if (container->auto_remove)
         plan_ops_note(p->plan, NOTE_AUTO_REMOVE, container->id, container->name);
 }
@@ -90,8 +100,7 @@ static void hold_up(struct planner *p, struct state_container *known, const stru
 
     if (known == NULL)
         known = state_add(&p->plan->next, container->id, container->name);
-    if (known->takeover == TAKEOVER_NONE)
-        take_over(p, known, container);
+    take_over(p, known, container);
     resume(known, container);
     known->running = true;
     known->starting = false;
@@ -162,6 +171,22 @@ static bool is_to_be_revived(struct planner *p, const struct state_container *kn
     return false;
 }
 
+/* Whether the next start of dockerd would launch what is to stay down: it looks at on-failure and the exit code, not at who stopped it
+ * (FACTS.md, Restart policies). */
+static bool would_be_launched(const struct state_container *known, const struct container *container)
+{
+    return (known->takeover == TAKEOVER_ASKED || known->takeover == TAKEOVER_SET) && container->exit_code != 0 &&
+           !retries_used_up(container);
+}
+
+static void add_restore(struct planner *p, const struct state_container *known, const struct container *container)
+{
+    struct op *op = plan_ops_add(p->plan, OP_RESTORE, REASON_STAYS_DOWN, container->id, container->name);
+
+    op->from = container->policy;
+    op->to = known->policy;
+}
+
 static void hold_down(struct planner *p, struct state_container *known, const struct container *container)
 {
     enum op_reason reason;
@@ -173,10 +198,11 @@ static void hold_down(struct planner *p, struct state_container *known, const st
     if (!is_to_be_revived(p, known, container, &reason)) {
         known->running = false;
         known->starting = false;
+        if (would_be_launched(known, container))
+            add_restore(p, known, container);
         return;
     }
-    if (known->takeover == TAKEOVER_NONE)
-        take_over(p, known, container);
+    take_over(p, known, container);
     known->running = true;
     known->starting = true;
     if (reason == REASON_DIED_BEFORE_HOLD)

@@ -103,6 +103,8 @@ static void settle_container(struct state *state, const struct op *op)
         container->takeover = TAKEOVER_SET;
     else if (op->kind == OP_START)
         container->starting = false;
+    else if (op->kind == OP_RESTORE && state->phase == PHASE_DISCONNECTED)
+        container->takeover = TAKEOVER_LEFT; /* still kept: recovery has to judge it */
     else if (op->kind == OP_RESTORE && container->fate == FATE_RESTORE)
         give_back(state, container);
     else if (op->kind == OP_STOP)
@@ -173,6 +175,7 @@ const char *plan_reason_text(enum op_reason reason)
         [REASON_ENGINE_RESTARTED] = "it ran before Docker or the host was restarted",
         [REASON_START_UNFINISHED] = "an earlier check meant to start it",
         [REASON_RECOVERED] = "the region is back",
+        [REASON_STAYS_DOWN] = "it stays down, and Docker would start it when Docker itself is restarted",
         [REASON_RESTARTED] = "it was restarted in the outage, ECS launches its task anew",
         [REASON_EVENTS_LOST] = "it may have missed events while it was paused",
         [REASON_RENEWAL_UNFINISHED] = "an earlier check began to renew it",

@@ -129,6 +129,9 @@ static enum fate judge(const struct planner *p, const struct state_container *kn
         return FATE_RESTORE;
     if (known->fate != FATE_NONE)
         return known->fate;
+    /* Given back already, by a check that could not write so; what restarted it since is not the outage. */
+    if (known->takeover == TAKEOVER_SET && container->policy.kind != POLICY_ON_FAILURE)
+        return FATE_RESTORE;
     return strcmp(known->started_at, container->started_at) == 0 ? FATE_RESTORE : FATE_REPLACE;
 }
 

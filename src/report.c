@@ -47,11 +47,6 @@ static const char *op_text(const struct op *op, char *buffer, size_t size)
     return buffer;
 }
 
-static const char *op_tag(const struct op *op)
-{
-    return op->kind <= OP_HOLD_STARTED ? "ecs-offline" : "ecs-online";
-}
-
 /* "2 of 3 good probes" and the like, where `fall` or `rise` ask for more than one. */
 static void counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size)
 {
@@ -83,7 +78,7 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
                   (long long)(after->since - before->since));
 }
 
-static void log_op(const struct op *op)
+static void log_op(const struct op *op, const char *tag)
 {
     static const char *const endings[] = {
         [OUTCOME_NOT_RUN] = "not needed",
@@ -96,7 +91,7 @@ static void log_op(const struct op *op)
 
     if (op->outcome == OUTCOME_NOT_RUN)
         return;
-    log_write(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, op_tag(op), "container %s (%.12s): %s: %s%s%s (%s)", op->name, op->id,
+    log_write(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, tag, "container %s (%.12s): %s: %s%s%s (%s)", op->name, op->id,
               op_text(op, what, sizeof what), endings[op->outcome], failed ? ": " : "", failed ? op->error.text : "",
               plan_reason_text(op->reason));
 }
@@ -111,7 +106,7 @@ void report_plan(const struct plan *plan)
     for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
         for (size_t i = 0; i < plan->op_count; i++) {
             if (plan->ops[i].kind == (enum op_kind)kind)
-                log_op(&plan->ops[i]);
+                log_op(&plan->ops[i], tag);
         }
     }
 }

@@ -17,7 +17,7 @@
 /* How far eins has taken over a container's restart policy. */
 enum takeover {
     TAKEOVER_NONE,  /* baseline only: it ran at the last connected look */
-    TAKEOVER_LEFT,  /* kept, but its policy is left as it is: Docker restarts it anyway, or refuses another policy */
+    TAKEOVER_LEFT,  /* kept, but with its own policy: Docker restarts it anyway, or refuses another policy, or it is to stay down */
     TAKEOVER_ASKED, /* kept; the change is intended and not yet known to be in effect */
     TAKEOVER_SET,   /* kept; Docker said 200 */
 };

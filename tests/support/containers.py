@@ -14,6 +14,7 @@ from .wait import wait_for
 POLITE = ["sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait $!"]
 EXIT_143 = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000000 & wait $!"]
 DEAF = ["sleep", "1000000"]  # as process 1 it has no handler: only SIGKILL ends it
+FRAGILE = ["sh", "-c", "[ -e /tmp/broken ] && exit 1; exec sleep 1000000"]  # see Containers.crash_loop
 
 LABEL = "com.amazonaws.ecs."
 
@@ -111,6 +112,11 @@ class Containers:
         """As a person does with `docker stop`."""
         self.api.post(f"/containers/{name}/stop")
 
+    def kill_container(self, name):
+        """As a person does with `docker kill`. Returns when it is down."""
+        self.api.post(f"/containers/{name}/kill")
+        self.wait_status(name, "exited")
+
     def remove(self, name):
         """Removes it with its anonymous volumes, whatever its state. One that is gone, or going, is fine."""
         try:
@@ -147,8 +153,31 @@ class Containers:
             return now["Pid"] != before["Pid"] or now["Status"] != before["Status"]
         wait_for(noticed, 20, f"the engine notices that {name} has crashed")
 
+    def crash_and_restart(self, name):
+        """A crash after which Docker starts it again. Returns when it runs."""
+        before = self.seen(name)
+        self.crash(name)
+        self.wait_restarted(name, before)
+
+    def finish(self, name):
+        """The program ends by itself, in the way in which it takes SIGTERM, without Docker being asked. Returns when it is down."""
+        self.exec(name, "kill", "-TERM", "1")
+        self.wait_status(name, "exited")
+
     def wait_status(self, name, status, timeout=20):
         wait_for(lambda: self.status(name) == status, timeout, lambda: f"{name} is {status}: {self.inspect(name)['State']}")
+
+    def crash_loop(self, name):
+        """Makes a FRAGILE one, which Docker restarts, fail again and again from now on. Returns when it is in backoff, for 1.6 s or more."""
+        self.exec(name, "touch", "/tmp/broken")
+        self.crash(name)
+        self.wait_backoff(name)
+
+    def wait_backoff(self, name, restarts=4, timeout=20):
+        """Waits until it has been restarted so often and waits for the next time."""
+        def backs_off():
+            return self.seen(name).restart_count >= restarts and self.status(name) == "restarting"
+        wait_for(backs_off, timeout, lambda: f"{name} is in backoff: {self.inspect(name)['State']}")
 
     def wait_restarted(self, name, since, timeout=20):
         """Waits until it runs with another StartedAt than `since` (a Seen): backoff is over."""

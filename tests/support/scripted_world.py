@@ -4,6 +4,7 @@
 tests/e2e/test_scripted_engine_is_honest.py holds it against a real dockerd. What differs between versions is as recorded in tests/unit/data.
 """
 import collections
+import copy
 import re
 import secrets
 import signal
@@ -67,6 +68,20 @@ class World:
             if len(found) == 1:
                 return found[0]
         raise Refused(404, f"No such container: {name}")
+
+    def snapshot(self):
+        """Everything, for restore(): at a moment at which nothing is under way, no restart and no program's end."""
+        with self.changed:
+            return copy.deepcopy((self._boxes, self.ring))
+
+    def restore(self, saved):
+        """Puts everything back as it was, ids and StartedAt included; what was under way is void."""
+        with self.changed:
+            for box in self._boxes.values():
+                box.run += 1
+            self._boxes, self.ring = copy.deepcopy(saved)
+            self.races = 0
+            self.changed.notify_all()
 
     # -- the API's verbs -----------------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ enum box_rule {
     FORGET,
     BASELINE,
     LEAVE_DOWN, /* and remember that it is */
+    LET_GO,     /* the same, with its own policy back: Docker's next start must not launch it */
     LEAVE,      /* kept, with the policy that it has */
     HOLD,
     REVIVE,
@@ -53,6 +54,13 @@ static bool restarts_by_itself(const struct combo *c)
     return c->policy == ALWAYS || c->policy == UNLESS_STOPPED || c->policy == HELD || c->policy == HELD_USED_UP;
 }
 
+static enum box_rule stay_down(const struct combo *c)
+{
+    bool held = c->kept && (c->takeover == TAKEOVER_ASKED || c->takeover == TAKEOVER_SET);
+
+    return held && c->box != EXITED_0 && !used_up(c) ? LET_GO : LEAVE_DOWN;
+}
+
 static enum box_rule rule_of_outage(const struct combo *c)
 {
     bool is_held = c->policy == HELD || c->policy == HELD_USED_UP;
@@ -62,7 +70,7 @@ static enum box_rule rule_of_outage(const struct combo *c)
     if (is_up(c) && !c->kept)
         return restarts_by_itself(c) ? LEAVE : HOLD;
     if (is_up(c) && c->takeover == TAKEOVER_LEFT)
-        return LEAVE;
+        return restarts_by_itself(c) ? LEAVE : HOLD; /* let go while it was down, and started by somebody */
     if (is_up(c) && c->takeover == TAKEOVER_SET && is_held && c->fate == FATE_NONE)
         return LEAVE; /* Docker said 200, and still shows it */
     if (is_up(c))
@@ -72,16 +80,16 @@ static enum box_rule rule_of_outage(const struct combo *c)
     if (used_up(c))
         return LEAVE_DOWN;
     if (c->box == BY_HAND)
-        return LEAVE_DOWN; /* never one that a person stopped, whatever else happened */
+        return stay_down(c); /* never one that a person stopped, whatever else happened */
     if (c->starting)
         return REVIVE; /* a check was killed before it knew that it had started it */
     if (!c->ran)
-        return LEAVE_DOWN; /* eins saw it down, and let it be */
+        return stay_down(c); /* eins saw it down, and let it be */
     if (c->engine_restarted)
         return REVIVE; /* whatever its exit code */
     if (c->box == CRASHED)
         return REVIVE;
-    return LEAVE_DOWN; /* it had finished, or a person may have stopped it */
+    return stay_down(c); /* it had finished, or a person may have stopped it */
 }
 
 static enum box_rule rule_of_box(const struct combo *c)
@@ -96,6 +104,10 @@ static enum box_rule rule_of_box(const struct combo *c)
         return FORGET;
     if (c->guessed || c->recovery == RECOVERY_KEEP)
         return GIVE_BACK; /* never removed, whatever else is known */
+    if (c->fate == FATE_NONE && c->takeover == TAKEOVER_SET &&
+        (c->policy == NO || c->policy == ALWAYS || c->policy == UNLESS_STOPPED))
+        return GIVE_BACK; /* a check that could not write has given it back already: a restart since then is not the
+                             outage's */
     if (c->fate == FATE_REPLACE || (c->fate == FATE_NONE && !c->same_start))
         return REPLACE;
     return GIVE_BACK;
@@ -153,16 +165,16 @@ static const struct op *find_op(const struct plan *plan, enum op_kind kind)
 static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rule agent_rule)
 {
     bool left = s->combo.takeover == TAKEOVER_LEFT;
-    bool holds_after = !s->combo.kept ? !restarts_by_itself(&s->combo)
-                                      : s->combo.takeover == TAKEOVER_ASKED ||
-                                            (s->combo.takeover == TAKEOVER_SET && s->combo.fate != FATE_NONE);
+    bool holds_after = !s->combo.kept || left ? !restarts_by_itself(&s->combo)
+                                              : s->combo.takeover == TAKEOVER_ASKED ||
+                                                    (s->combo.takeover == TAKEOVER_SET && s->combo.fate != FATE_NONE);
     unsigned wanted = 0, planned = 0;
 
     if (rule == HOLD)
         wanted = 1u << OP_HOLD;
     else if (rule == REVIVE)
         wanted = 1u << OP_START | (holds_after ? 1u << OP_HOLD_STARTED : 0);
-    else if (rule == GIVE_BACK && !left)
+    else if (rule == LET_GO || (rule == GIVE_BACK && !left))
         wanted = 1u << OP_RESTORE;
     else if (rule == REPLACE)
         wanted = 1u << OP_STOP | 1u << OP_REMOVE | (left ? 0 : 1u << OP_RESTORE);
@@ -217,7 +229,7 @@ static void expect_kept(const struct scene *s, enum box_rule rule, const struct 
     expect(model_policy_equal(next->policy, c->kept ? scene_saved : s->box.policy));
     expect(strcmp(next->started_at, begins_anew || c->same_start ? "t1" : "t0") == 0);
     expect(next->guessed == c->guessed);
-    if (c->kept && c->takeover == TAKEOVER_LEFT)
+    if (c->kept && c->takeover == TAKEOVER_LEFT && !(rule == HOLD || (rule == REVIVE && !restarts_by_itself(c))))
         expect(next->takeover == TAKEOVER_LEFT);
     if (rule == LEAVE)
         expect(next->takeover == (c->kept ? c->takeover : TAKEOVER_LEFT) && next->running);
@@ -227,7 +239,7 @@ static void expect_kept(const struct scene *s, enum box_rule rule, const struct 
         expect(next->running && next->starting && next->fate == FATE_NONE);
     if (rule == REVIVE && !c->starting)
         expect(next->revived == (c->box == CRASHED && !c->engine_restarted)); /* a death that the agent may have seen */
-    if (rule == LEAVE_DOWN)
+    if (rule == LEAVE_DOWN || rule == LET_GO)
         expect(!next->running && !next->starting);
     if (rule == GIVE_BACK)
         expect(next->fate == FATE_RESTORE && next->running == is_up(c));

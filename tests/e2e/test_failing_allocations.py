@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT-0
+"""Any allocation of a check may fail: it does not crash, says so where it matters, and the next check ends where it would have ended.
+
+tests/support/failing_malloc.c lets the Nth allocation fail. Many are made by the same calls, one for each container or certificate; of those
+the first is tried. By default that is done for the program's own allocations and for a sample of each library's, with EINS_ALL_POINTS=1 for
+every single one, which takes hours. EINS_CHECK_ASAN names a build with --enable-sanitizers: then nothing may leak, either.
+"""
+import collections
+import os
+import subprocess
+import time
+
+import pytest
+
+from support import injection
+from support.eins import Eins
+from support.injection import ALL_POINTS, CODES, Scene
+from support.scripted_engine import ScriptedEngine
+
+SOURCE = os.path.join(os.path.dirname(injection.__file__), "failing_malloc.c")
+
+# Of each object, one call in so many. `program` is eins-check itself.
+STEPS = {"program": 1, "libjson-c": 3, "libcurl": 12, "libssl": 6, "libcrypto": 90, "libiniparser": 1}
+
+# Libraries that crash inside the very call in which their own allocation fails, so that their caller cannot do anything about it. Measured:
+# iniparser 4.1 uses what it got unseen in dictionary_new and dictionary_set, json-c 0.16 in the tokener (a key's strdup), OpenSSL 3.0 in the
+# set-up of its default context.
+CRASHES_BY_ITSELF = ("libiniparser", "libjson-c", "libcrypto")
+# libcurl 7.88 frees a name twice in curl_easy_cleanup, when its connection could not be set up before.
+CRASHES_LATER = ("libcurl",)
+
+
+@pytest.fixture(scope="session")
+def interposer(tmp_path_factory):
+    library = tmp_path_factory.mktemp("interposer") / "failing_malloc.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
+    return str(library)
+
+
+@pytest.fixture
+def host(region):
+    with ScriptedEngine() as engine, Eins(engine, region) as eins:
+        yield engine, region, eins
+
+
+class Memory:
+    """Runs a scene's check with an allocation that fails."""
+
+    def __init__(self, scene, library, report, env=None):
+        self.scene, self.eins, self.report = scene, scene.eins, str(report)
+        self.env = {"LD_PRELOAD": library, "FAIL_REPORT": self.report, **(env or {})}
+
+    def run(self, **settings):
+        """Returns (Result, report as a list of pairs)."""
+        self.scene.reset()
+        self.eins.env = {**self.env, **settings}
+        try:
+            result = self.eins.run()
+        finally:
+            self.eins.env = {}
+        with open(self.report, encoding="ascii") as file:
+            return result, [tuple(line.split()) for line in file]
+
+    def places(self, name):
+        """The allocations of one object: (how many, the numbers of those that are made by different calls)."""
+        result, made = self.run(FAIL_IN=name)
+        assert result.code == 0 and made, result
+        first = {}
+        for number, (_, stack) in enumerate(made, 1):
+            first.setdefault(stack, number)
+        return len(made), sorted(first.values())
+
+
+def problem_of(result, report):
+    """What is wrong with a run whose allocation failed, or None."""
+    failed, *crashed = ((name, call) for _, name, call in report)
+    if crashed == [failed] and failed[0].startswith(CRASHES_BY_ITSELF):
+        return None
+    if crashed and crashed[0][0] == failed[0] and failed[0].startswith(CRASHES_LATER):
+        return None
+    if result.code not in CODES:
+        return f"exit code {result.code} {report}"
+    return None if result.code == 0 or result.err else "nothing on standard error"
+
+
+def sweep(memory, names, outcomes):
+    """Lets allocations fail. Returns a line of figures; raises with what went wrong."""
+    began, failures, codes, counts = time.monotonic(), [], collections.Counter(), []
+    for name in names:
+        total, numbers = memory.places(name)
+        chosen = range(1, total + 1) if ALL_POINTS else numbers[::STEPS[name]]
+        counts.append(f"{name} {len(chosen)} of {total} ({len(numbers)} places)")
+        for number in chosen:
+            result, report = memory.run(FAIL_IN=name, FAIL_AT=str(number))
+            if not report:
+                continue  # it had fewer this time: how requests overlap is never quite the same
+            codes[result.code] += 1
+            problem = problem_of(result, report)
+            try:
+                memory.scene.converge(*outcomes)
+            except AssertionError as failure:
+                problem = f"{problem or result.code}; {failure}"
+            if problem:
+                failures.append(f"allocation {number} of {name}: {problem}\n{result}")
+    assert not failures, "\n\n".join([f"{len(failures)} of {codes.total()} failing allocations:", *failures[:5]])
+    return (f"{codes.total()} failing allocations in {time.monotonic() - began:.0f} s: {', '.join(counts)}; "
+            f"exit codes {', '.join(f'{code}: {n}' for code, n in sorted(codes.items()))}")
+
+
+def story(arrange, host, memory_of, names):
+    """One scene's sweep."""
+    with Scene(arrange, *host, arm=injection.ecs_init) as scene:
+        host[2].conf["docker"]["agent_wait"] = 1
+        outcomes = scene.undisturbed(), scene.without_events()
+        return sweep(memory_of(scene), names, outcomes)
+
+
+@pytest.mark.parametrize("arrange,names", [
+    (injection.connected, list(STEPS)),
+    (injection.in_outage, [name for name in STEPS if ALL_POINTS or name != "libiniparser"]),  # it reads the same files in the same way
+], ids=["into an outage", "out of an outage"])
+def test_an_allocation_that_fails_is_made_up_for(arrange, names, host, interposer, tmp_path, capsys, record_property, request):
+    text = story(arrange, host, lambda scene: Memory(scene, interposer, tmp_path / "report"), names)
+    injection.report(capsys, record_property, request.node.name, text)
+
+
+def test_want_of_memory_is_not_taken_for_an_outage(host, interposer, tmp_path, capsys, record_property, request):
+    """The region answers, and it is this host that is short of something: whatever the check makes of it, it does not begin an outage. Except
+    for one place, where OpenSSL forgets what it was about to say, and then waits for an answer as if the line were dead."""
+    engine, _, eins = host
+    eins.conf["region"].update(connect_timeout=1, timeout=2)
+    with Scene(injection.well, *host) as scene:
+        memory, tried = Memory(scene, interposer, tmp_path / "report"), 0
+        for name in ("program", "libssl", "libjson-c", "libiniparser"):
+            _, numbers = memory.places(name)
+            for number in numbers:
+                result, report = memory.run(FAIL_IN=name, FAIL_AT=str(number))
+                assert not report or not problem_of(result, report), result
+                tried += 1
+                if name == "libssl" and "SSL connection timeout" in result.log_text:
+                    continue
+                assert eins.phase == "connected" and engine.view() == scene.before, result
+    injection.report(capsys, record_property, request.node.name, f"{tried} failing allocations")
+
+
+if "EINS_CHECK_ASAN" in os.environ:
+    @pytest.mark.parametrize("arrange", [injection.connected, injection.in_outage], ids=["into an outage", "out of an outage"])
+    def test_nothing_leaks_when_an_allocation_fails(arrange, host, interposer, tmp_path, monkeypatch, capsys, record_property, request):
+        """Of the program's own allocations; a leak ends AddressSanitizer's program with 23."""
+        suppressions = tmp_path / "suppressions"
+        suppressions.write_text("leak:dl_open_worker_begin\n")  # that of the interposer's backtrace(), which the loader keeps for ever
+        monkeypatch.setenv("EINS_CHECK", os.environ["EINS_CHECK_ASAN"])
+        env = {"ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=1:exitcode=23:handle_segv=0:handle_abort=0",
+               "LSAN_OPTIONS": f"suppressions={suppressions}"}
+        text = story(arrange, host, lambda scene: Memory(scene, interposer, tmp_path / "report", env), ["program"])
+        injection.report(capsys, record_property, request.node.name, text)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT-0
+"""The engine's event log: what was done to containers, and in which order."""
+import collections
+import json
+import time
+
+RING = 256  # entries that the log holds
+
+Event = collections.namedtuple("Event", "action name signal time")  # time: seconds since the epoch
+
+
+def events(engine, since):
+    """The container events from `since` (seconds since the epoch) until now, the oldest first."""
+    status, text = engine.api.raw("GET", "/events", query={"since": f"{since:.9f}", "until": f"{time.time():.9f}"})
+    assert status == 200, text
+    entries = [json.loads(line) for line in text.splitlines()]
+    return [_event(entry) for entry in entries if entry["Type"] == "container"]
+
+
+def _event(entry):
+    attributes = entry["Actor"]["Attributes"]
+    return Event(entry["Action"], attributes["name"], int(attributes.get("signal", 0)), entry["timeNano"] / 1e9)
+
+
+def flood(engine, count=300):
+    """Fills the log as health checks do, each of which is an exec; the container that they are made in is gone afterwards."""
+    target = engine.run_plain("eins-flood")
+    for _ in range(count):
+        engine.api.post(f"/containers/{target}/exec", {"Cmd": ["true"]})
+    engine.remove(target)
