@@ -110,26 +110,30 @@ static void hold_up(struct planner *p, struct state_container *known, const stru
         add_hold(p, OP_HOLD, container);
 }
 
-/* How its last run ended, by the engine's events: a stop or a kill through the API leaves its own, a crash only "die". */
-static enum death death_of(const struct planner *p, const char *id)
+/* How its last run ended, by the engine's events: a stop or a kill through the API leaves its own, a crash only "die". A dockerd that finds
+ * containers of a killed one stops them itself, with the same events: after a restart only a run that began since then can be judged. So it
+ * is after eins has decided to start it: what led to that has been judged. */
+static enum death death_of(const struct planner *p, const struct state_container *known)
 {
-    bool by_hand = false, died = false;
+    bool by_hand = false, died = false, begun = !p->engine_restarted && !known->starting;
 
     if (p->seen->events_asked != INSPECT_DONE)
         return DEATH_UNKNOWN;
     for (size_t i = 0; i < p->seen->event_count; i++) {
         const struct event *event = &p->seen->events[i];
 
-        if (strcmp(event->id, id) != 0)
+        if (strcmp(event->id, known->id) != 0)
             continue;
-        if (event->kind == EVENT_START)
+        if (event->kind == EVENT_START) {
             by_hand = died = false;
-        else if (event->kind == EVENT_DIE)
+            begun = true;
+        } else if (event->kind == EVENT_DIE) {
             died = true;
-        else if (event->kind == EVENT_STOP || (event->kind == EVENT_KILL && (event->signal == 9 || event->signal == 15)))
+        } else if (event->kind == EVENT_STOP || (event->kind == EVENT_KILL && (event->signal == 9 || event->signal == 15))) {
             by_hand = true; /* other signals are messages: SIGHUP to reload, SIGUSR1 to reopen a log */
+        }
     }
-    return by_hand ? DEATH_BY_HAND : died ? DEATH_CRASH : DEATH_UNKNOWN;
+    return !begun ? DEATH_UNKNOWN : by_hand ? DEATH_BY_HAND : died ? DEATH_CRASH : DEATH_UNKNOWN;
 }
 
 static bool retries_used_up(const struct container *container)
@@ -138,8 +142,7 @@ static bool retries_used_up(const struct container *container)
            container->restart_count >= container->policy.retries;
 }
 
-/* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its last start; those of
- * before a restart of the engine are gone with it. */
+/* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its last start. */
 static bool death_matters(const struct planner *p, const struct state_container *known, const struct container *container)
 {
     return container->status == STATUS_EXITED && container->inspected == INSPECT_DONE && known != NULL && !retries_used_up(container) &&
@@ -157,7 +160,7 @@ static bool is_to_be_revived(struct planner *p, const struct state_container *kn
     if (container->status == STATUS_CREATED && !known->starting && !restarted)
         return false;
     *ret_reason = known->starting ? REASON_START_UNFINISHED : restarted ? REASON_ENGINE_RESTARTED : REASON_DIED_BEFORE_HOLD;
-    switch (death_of(p, container->id)) {
+    switch (death_of(p, known)) {
     case DEATH_CRASH:
         return container->exit_code != 0;
     case DEATH_UNKNOWN:

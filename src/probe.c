@@ -20,6 +20,9 @@
 /* A probe with a resolver needs a handful of descriptors. A host with fewer than these left could not look. */
 #define DESCRIPTORS_NEEDED 16
 
+/* Bytes. More than a probe ever takes; what was too little for one is too little for this. */
+#define MEMORY_NEEDED (8u << 20)
+
 #define TOO_LARGE ((CURLcode)100) /* CURLE_TOO_LARGE, by its number: libcurl before 8.6 has no name for it */
 
 /* Bytes. More than a handshake and the longest status line that could be one. */
@@ -153,6 +156,16 @@ static bool descriptors_short(void)
     return opened < DESCRIPTORS_NEEDED;
 }
 
+/* The same of memory: in the middle of a handshake OpenSSL makes anything of it, an invalid certificate too. */
+static bool memory_short(void)
+{
+    void *volatile block = malloc(MEMORY_NEEDED); /* volatile: or the compiler leaves both calls out */
+    bool result = block == NULL;
+
+    free(block);
+    return result;
+}
+
 static enum probe_cause classify(const struct probe *probe, CURLcode code)
 {
     curl_off_t name_known = 0;
@@ -210,7 +223,7 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
                  detail);
         break;
     case PROBE_TLS:
-        if (verify != X509_V_OK)
+        if (verify != X509_V_OK && verify != X509_V_ERR_UNSPECIFIED) /* that is what libcurl begins with */
             snprintf(text, size, "TLS failed: the certificate is not valid: %s (%s)", X509_verify_cert_error_string(verify),
                      detail);
         else
@@ -256,6 +269,9 @@ static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
         if (descriptors_short()) {
             result->cause = PROBE_HOST;
             snprintf(probe->curl_error, sizeof probe->curl_error, "too many open files");
+        } else if (memory_short()) {
+            result->cause = PROBE_HOST;
+            snprintf(probe->curl_error, sizeof probe->curl_error, "out of memory");
         }
         result->reach = result->cause == PROBE_HOST ? REACH_INDETERMINATE : REACH_UNREACHABLE;
     }

@@ -5,7 +5,9 @@ The kernel's boot id cannot change here. The engine's pid file does; with a powe
 """
 import pytest
 
+from support import scripted_faults as faults
 from support.containers import DEAF, EXIT_143, FRAGILE, POLITE
+from support.host import Host
 from support.wait import wait_for
 
 PROGRAMS = {"polite": POLITE, "143": EXIT_143, "deaf": DEAF}  # they end with 0, 143 and 137 when dockerd is asked to end
@@ -136,6 +138,21 @@ def test_what_a_person_stopped_in_the_outage_stays_down(docker, agent, ecs_init,
     agent.wait_status("running")
     outage.again()
     assert [docker.status(name) for name in (stopped, killed)] == ["exited", "exited"]
+
+
+def test_a_start_that_fails_after_dockerd_was_killed_is_tried_again(certificates):
+    """By then the engine is no longer new, and its log still has the stops of its own beginning, which look like a person's."""
+    with Host(certificates) as host:
+        web = host.engine.run("web")
+        host.before()
+        host.begin()
+        host.engine.new_generation()
+        host.engine.world.ring.clear()
+        host.engine.stop_container(web)
+        host.engine.fault(f"^POST /containers/{web}/start", faults.error(500, "not yet"))
+        host.again(code=1)
+        result = host.again()
+        assert host.engine.status(web) == "running", result
 
 
 def test_what_was_in_backoff_when_the_power_went_comes_back(docker, agent, ecs_init, outage):

@@ -115,7 +115,8 @@ class Scene:
 
     def _strace(self, *expressions, fast=False):
         """fast: no stop at other calls than the one that is traced; strace 6.1 then injects no signals."""
-        saved = self.eins.prefix
+        saved = self.eins.prefix, self.eins.env
+        self.eins.env = {**self.eins.env, "ASAN_OPTIONS": "detect_leaks=0"}  # it looks for leaks with ptrace, too
         # Without timeout(1), which kills both, a check that hangs would outlive its strace.
         self.eins.prefix = ["timeout", "-s", "KILL", str(HANGS), "strace", "-f", "-qq", "-yy", "-s200", "-o", self._trace,
                             *(["--seccomp-bpf"] if fast else [])]
@@ -124,7 +125,7 @@ class Scene:
         try:
             result = self.eins.run()
         finally:
-            self.eins.prefix = saved
+            self.eins.prefix, self.eins.env = saved
         assert result.seconds < HANGS, f"it hangs, disturbed by {expressions}\n{result}"
         return result
 

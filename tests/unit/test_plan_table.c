@@ -79,10 +79,12 @@ static enum box_rule rule_of_outage(const struct combo *c)
         return UNTOUCHED; /* it was down before eins came */
     if (used_up(c))
         return LEAVE_DOWN;
-    if (c->box == BY_HAND)
-        return stay_down(c); /* never one that a person stopped, whatever else happened */
     if (c->starting)
-        return REVIVE; /* a check was killed before it knew that it had started it */
+        return REVIVE; /* a check was killed before it knew that whether it had started it; no start is in the log since
+                          then */
+    if (c->box == BY_HAND && !c->engine_restarted)
+        return stay_down(
+            c); /* never one that a person stopped; a new engine's events would say the same of its own stops */
     if (!c->ran)
         return stay_down(c); /* eins saw it down, and let it be */
     if (c->engine_restarted)

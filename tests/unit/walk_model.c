@@ -43,6 +43,8 @@ static void run(struct world *world, struct box *box)
     box->shown.status = STATUS_RUNNING;
     box->shown.exit_code = 0;
     box->cause = CAUSE_NONE;
+    box->began = world->boots;
+    box->started = world->event_count;
     snprintf(box->shown.started_at, sizeof box->shown.started_at, "2026-01-01T00:00:00.%09uZ", ++world->starts);
     emit(world, EVENT_START, box->shown.id, 0);
 }

@@ -33,6 +33,8 @@ struct box {
     int stop_signal; /* its image may ask for another one than SIGTERM */
     bool stopped_by_api;
     enum cause cause;
+    unsigned began;   /* under which run of dockerd */
+    uint64_t started; /* the number of the event that tells so */
     uint64_t ended; /* the number of the first event that tells how it ended */
 };
 

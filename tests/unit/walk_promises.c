@@ -79,7 +79,7 @@ static bool used_up(const struct box *box)
 
 /* ---- while it runs ---- */
 
-static void watch_start(struct story *story, const struct box *box)
+static void watch_start(struct story *story, const struct op *op, const struct box *box)
 {
     const struct track *track = track_of(story, box);
 
@@ -91,6 +91,11 @@ static void watch_start(struct story *story, const struct box *box)
         broken(story, "%s is started, but had used up its retries", box->shown.name);
     if (!world_remembers_end(&story->world, box))
         return; /* Docker's events do not tell any more, so eins cannot know */
+    /* It outlived a restart of dockerd, or its start is no longer in the log, and it ended before the next check:
+     * dockerd's own stops would look the same. */
+    if (op->reason != REASON_DIED_BEFORE_HOLD &&
+        (box->began != story->world.boots || story->world.event_count - box->started > WORLD_RING))
+        return;
     if (box->cause == CAUSE_PERSON)
         broken(story, "%s is started, but a person had stopped it", box->shown.name);
     if (box->cause == CAUSE_FINISHED)
@@ -113,7 +118,7 @@ static void watch_box(struct story *story, const struct op *op, const struct box
     if (op->kind == OP_RESTORE && !track->policy_lost && !model_policy_equal(op->to, box->original))
         broken(story, "promise 2: %s gets a policy that it never had", box->shown.name);
     if (op->kind == OP_START)
-        watch_start(story, box);
+        watch_start(story, op, box);
 }
 
 static void before_op(void *context, const struct op *op)
