@@ -145,8 +145,11 @@ static bool retries_used_up(const struct container *container)
 /* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its last start. */
 static bool death_matters(const struct planner *p, const struct state_container *known, const struct container *container)
 {
-    return container->status == STATUS_EXITED && container->inspected == INSPECT_DONE && known != NULL && !retries_used_up(container) &&
-           (known->starting || (known->running && (p->engine_restarted || container->exit_code != 0)));
+    /* One that ran on its last retry when the engine went had not used it up. */
+    bool crashed = container->exit_code != 0 && !retries_used_up(container);
+
+    return container->status == STATUS_EXITED && container->inspected == INSPECT_DONE && known != NULL &&
+           (known->starting || (known->running && (p->engine_restarted || crashed)));
 }
 
 static bool is_to_be_revived(struct planner *p, const struct state_container *known, const struct container *container,
@@ -162,7 +165,7 @@ static bool is_to_be_revived(struct planner *p, const struct state_container *kn
     *ret_reason = known->starting ? REASON_START_UNFINISHED : restarted ? REASON_ENGINE_RESTARTED : REASON_DIED_BEFORE_HOLD;
     switch (death_of(p, known)) {
     case DEATH_CRASH:
-        return container->exit_code != 0;
+        return container->exit_code != 0 && !retries_used_up(container);
     case DEATH_UNKNOWN:
         if (known->starting || restarted)
             return true; /* whatever its exit code: many servers end with 0 on SIGTERM */

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from support import injection
-from support.eins import Eins
+from support.eins import Eins, binary
 from support.host import Host
 from support.injection import ALL_POINTS, Scene, differences
 from support.scripted_engine import ScriptedEngine
@@ -224,7 +224,7 @@ def test_what_was_set_aside_does_not_fill_the_disk(host):
 def as_nobody(host, monkeypatch, region):
     """eins-check runs as a user of its own, who owns its folder and may use Docker."""
     engine, _, eins = host
-    program = shutil.copy(os.environ.get("EINS_CHECK") or "eins-check", eins.folder + "/program")
+    program = shutil.copy(binary(), eins.folder + "/program")
     eins.conf["region"]["ca_file"] = shutil.copy(region.certificates.ca_file, eins.folder + "/ca.pem")
     monkeypatch.setenv("EINS_CHECK", program)
     os.chmod(engine.folder, 0o755)

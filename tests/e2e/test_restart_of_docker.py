@@ -265,3 +265,19 @@ def test_with_docker_down_when_the_region_returns_the_next_check_finishes(docker
     else:
         assert all(seen.started_at == before[name].started_at and seen.status == "exited" for name, seen in left.items()), \
             "what dockerd has restarted goes, what it has left down is for ECS to launch anew"
+
+
+def test_one_that_ran_on_its_last_retry_comes_back(docker, agent, ecs_init, eins, outage):
+    """It had not used it up: the power went first."""
+    eins.conf["docker"]["retries"] = 1
+    web = docker.run("web", DEAF)
+    outage.before()
+    outage.begin()
+    before = docker.seen(web)
+    docker.crash(web)
+    docker.wait_restarted(web, before)
+    outage.again()
+    restart(docker, power_loss)
+    agent.wait_status("running")
+    outage.again()
+    assert docker.status(web) == "running"

@@ -77,14 +77,13 @@ static enum box_rule rule_of_outage(const struct combo *c)
         return HOLD; /* asked only, changed by somebody, or given back by a recovery that was not finished */
     if (!c->known)
         return UNTOUCHED; /* it was down before eins came */
-    if (used_up(c))
-        return LEAVE_DOWN;
     if (c->starting)
-        return REVIVE; /* a check was killed before it knew that whether it had started it; no start is in the log since
-                          then */
+        return REVIVE; /* a check was killed before it knew whether it had; no start is in the log since then */
+    if (used_up(c) && !(c->ran && c->engine_restarted))
+        return LEAVE_DOWN; /* one that ran on its last retry when the engine went had not used it up */
+    /* Never one that a person stopped; but a new engine's events would say the same of its own stops. */
     if (c->box == BY_HAND && !c->engine_restarted)
-        return stay_down(
-            c); /* never one that a person stopped; a new engine's events would say the same of its own stops */
+        return stay_down(c);
     if (!c->ran)
         return stay_down(c); /* eins saw it down, and let it be */
     if (c->engine_restarted)

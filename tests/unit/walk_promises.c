@@ -87,8 +87,6 @@ static void watch_start(struct story *story, const struct op *op, const struct b
         return;
     if (track->seen == SEEN_DOWN)
         broken(story, "%s is started, but was not up at the last look", box->shown.name);
-    if (box->cause == CAUSE_GAVE_UP)
-        broken(story, "%s is started, but had used up its retries", box->shown.name);
     if (!world_remembers_end(&story->world, box))
         return; /* Docker's events do not tell any more, so eins cannot know */
     /* It outlived a restart of dockerd, or its start is no longer in the log, and it ended before the next check:
@@ -96,6 +94,8 @@ static void watch_start(struct story *story, const struct op *op, const struct b
     if (op->reason != REASON_DIED_BEFORE_HOLD &&
         (box->began != story->world.boots || story->world.event_count - box->started > WORLD_RING))
         return;
+    if (box->cause == CAUSE_GAVE_UP)
+        broken(story, "%s is started, but had used up its retries", box->shown.name);
     if (box->cause == CAUSE_PERSON)
         broken(story, "%s is started, but a person had stopped it", box->shown.name);
     if (box->cause == CAUSE_FINISHED)
