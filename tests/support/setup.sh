@@ -72,6 +72,7 @@ make_scratch()
 {
     [ "$(id -u)" = 0 ] || stop "Run this as root: the tests start a private Docker Engine and make network namespaces."
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/eins-XXXXXX") || exit 1
+    chmod 755 "$scratch" # some tests run eins-check as another user
     export TMPDIR="$scratch"
     policy=
     trap clean_up EXIT
