@@ -146,7 +146,7 @@ void scene_set(struct scene *s, unsigned long number)
                             .rise = c.situation == RISING ? 2 : 1,
                             .agent = "ecs-agent",
                             .retries = scene_hold.retries,
-                            .recovery = c.recovery,
+                            .recovery = (int)c.recovery,
                             .agent_wait = 20};
     s->state.phase = connected ? PHASE_CONNECTED : PHASE_DISCONNECTED;
     text_copy(s->state.generation, MODEL_GENERATION_SIZE, "boot 1.1");
