@@ -3,173 +3,18 @@
 
 #include "docker_json.h"
 
-#include <json-c/json.h>
-#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
+#include "json.h"
 #include "text.h"
-
-#define cleanup_json __attribute__((cleanup(put_json)))
-#define cleanup_tokener __attribute__((cleanup(free_tokener)))
 
 /* What an unlimited stop timeout (a negative one) counts as; the planner has its own limit. */
 #define STOP_TIMEOUT_ENDLESS 86400
 
-/* Bytes of json-c's, beside those of the text. Replies are parsed value by value, so that none makes more of them than this. */
-#define MEMORY_OF_OBJECT 800
-#define MEMORY_OF_ARRAY 350
-#define MEMORY_OF_VALUE 100
-#define MEMORY_MAX (16u << 20)
-
-static void put_json(json_object **object)
-{
-    json_object_put(*object);
-}
-
-static void free_tokener(json_tokener **tokener)
-{
-    if (*tokener != NULL)
-        json_tokener_free(*tokener);
-}
-
-static bool is_space(char character)
-{
-    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
-}
-
-/* Where the value at the start of the text ends, judged by its brackets alone: a text that is no JSON is for the parser to refuse. Also
- * counts what json-c will make of it: it turns the two bytes of "{}" into 800. */
-static size_t value_end(const char *text, size_t length, size_t *ret_memory)
-{
-    size_t memory = 0, depth = 0, i = 0;
-    bool quoted = false, ended = false;
-
-    for (; i < length && !ended; i++) {
-        char character = text[i];
-
-        if (quoted && character == '\\') {
-            i++;
-        } else if (character == '"') {
-            quoted = !quoted;
-        } else if (quoted) {
-            continue;
-        } else if (character == '{' || character == '[') {
-            memory += character == '{' ? MEMORY_OF_OBJECT : MEMORY_OF_ARRAY;
-            depth++;
-        } else if (depth == 0 && (character == ',' || character == ']')) {
-            break; /* behind a number or a word */
-        } else if (character == '}' || character == ']') {
-            ended = depth <= 1;
-            depth--;
-        } else if (character == ',' || character == ':') {
-            memory += MEMORY_OF_VALUE;
-        }
-    }
-    *ret_memory = memory;
-    return i < length ? i : length;
-}
-
-/* Parses one whole JSON value, and nothing behind it but white space. */
-static json_object *parse(const char *text, size_t length, struct error *error)
-{
-    cleanup_tokener json_tokener *tokener = json_tokener_new();
-    json_object *object;
-    size_t memory;
-
-    if (tokener == NULL || length > INT_MAX) {
-        error_set(error, EXIT_DOCKER, "out of memory");
-        return NULL;
-    }
-    value_end(text, length, &memory);
-    if (memory > MEMORY_MAX) {
-        error_set(error, EXIT_DOCKER, "the answer has too many values");
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    object = json_tokener_parse_ex(tokener, text == NULL ? "" : text, (int)length);
-    if (object == NULL) {
-        enum json_tokener_error why = json_tokener_get_error(tokener);
-
-        error_set(error, EXIT_DOCKER, "the answer is not JSON: %s",
-                  why == json_tokener_continue  ? "it ends too early"
-                  : why == json_tokener_success ? "it is null"
-                                                : json_tokener_error_desc(why));
-        return NULL;
-    }
-    for (size_t end = json_tokener_get_parse_end(tokener); end < length; end++) {
-        if (!is_space(text[end])) {
-            json_object_put(object);
-            error_set(error, EXIT_DOCKER, "the answer is not JSON: something follows its end");
-            return NULL;
-        }
-    }
-    return object;
-}
-
-static size_t skip_space(const char *text, size_t length, size_t offset)
-{
-    while (offset < length && is_space(text[offset]))
-        offset++;
-    return offset;
-}
-
-/* Parses the value that begins at offset, and sets where it ends. */
-static json_object *parse_next(const char *text, size_t length, size_t offset, size_t *ret_end, struct error *error)
-{
-    size_t memory, size = value_end(text + offset, length - offset, &memory);
-
-    *ret_end = offset + size;
-    return parse(text + offset, size, error);
-}
-
-/* The member of that type, or NULL. json-c would convert between types silently; here a wrong type is as good as none. */
-static json_object *member(json_object *object, const char *name, json_type type)
-{
-    json_object *value;
-
-    if (!json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, type))
-        return NULL;
-    return value;
-}
-
-/* A string's text. NULL for anything else, and for one with a NUL byte: behind it anything could follow. */
-static const char *text_of(json_object *value)
-{
-    const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-
-    return text != NULL && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
-}
-
-static const char *member_text(json_object *object, const char *name)
-{
-    return text_of(member(object, name, json_type_string));
-}
-
-static bool member_bool(json_object *object, const char *name, bool *ret_value)
-{
-    json_object *value = member(object, name, json_type_boolean);
-
-    if (value == NULL)
-        return false;
-    *ret_value = json_object_get_boolean(value);
-    return true;
-}
-
-static bool member_int(json_object *object, const char *name, int *ret_number)
-{
-    json_object *value = member(object, name, json_type_int);
-    int64_t number = value == NULL ? 0 : json_object_get_int64(value);
-
-    if (value == NULL || number < INT_MIN || number > INT_MAX)
-        return false;
-    *ret_number = (int)number;
-    return true;
-}
-
 static bool member_id(json_object *object, const char *name, char *id)
 {
-    const char *text = member_text(object, name);
+    const char *text = json_member_text(object, name);
 
     return text != NULL && text_is_container_id(text) && text_copy(id, MODEL_ID_SIZE, text);
 }
@@ -177,13 +22,13 @@ static bool member_id(json_object *object, const char *name, char *id)
 /* Whether one of the container's names is the one given; its own name is copied, without the slash. */
 static bool read_names(json_object *object, const char *wanted, struct container *container)
 {
-    json_object *names = member(object, "Names", json_type_array);
+    json_object *names = json_member(object, "Names", json_type_array);
     bool found = false;
 
     text_copy(container->name, sizeof container->name, container->id);
     container->name[12] = '\0'; /* Docker's own short form, for the nameless */
     for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
-        const char *name = text_of(json_object_array_get_idx(names, i));
+        const char *name = json_text(json_object_array_get_idx(names, i));
 
         if (name == NULL || name[0] != '/' || name[1] == '\0')
             continue;
@@ -198,12 +43,12 @@ static bool read_names(json_object *object, const char *wanted, struct container
 
 static bool read_managed(json_object *object)
 {
-    json_object *labels = member(object, "Labels", json_type_object);
+    json_object *labels = json_member(object, "Labels", json_type_object);
     const char *enable;
 
-    if (labels == NULL || member_text(labels, DOCKER_LABEL_ECS) == NULL)
+    if (labels == NULL || json_member_text(labels, DOCKER_LABEL_ECS) == NULL)
         return false;
-    enable = member_text(labels, DOCKER_LABEL_ENABLE);
+    enable = json_member_text(labels, DOCKER_LABEL_ENABLE);
     return enable == NULL || strcasecmp(enable, "false") != 0;
 }
 
@@ -218,7 +63,7 @@ static int read_entry(json_object *entry, const char *agent, struct container *r
         return error_set(error, EXIT_DOCKER, "the list of containers has an entry without a usable Id");
     *ret_is_agent = read_names(entry, agent, &container);
     container.managed = !*ret_is_agent && read_managed(entry);
-    status = member_text(entry, "State");
+    status = json_member_text(entry, "State");
     if (status == NULL || !model_status_parse(status, &container.status) || container.status == STATUS_GONE) {
         if (*ret_is_agent)
             return error_set(error, EXIT_DOCKER, "the agent %s is in a state that is not known: %s", agent,
@@ -257,34 +102,34 @@ static int read_entries(const char *text, size_t length, size_t *offset, const c
 {
     size_t capacity = 0;
 
-    *offset = skip_space(text, length, *offset);
+    *offset = json_skip_space(text, length, *offset);
     if (*offset < length && text[*offset] == ']')
         return ++*offset, 0;
     for (;;) {
-        cleanup_json json_object *entry = parse_next(text, length, *offset, offset, error);
+        cleanup_json json_object *entry = json_parse_next(text, length, *offset, offset, error);
 
         if (entry == NULL)
             return error_wrap(error, "list of containers");
         if (add_entry(entry, agent, snapshot, &capacity, error) < 0)
             return -1;
-        *offset = skip_space(text, length, *offset);
+        *offset = json_skip_space(text, length, *offset);
         if (*offset >= length)
             return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: it ends too early");
         if (text[*offset] == ']')
             return ++*offset, 0;
         if (text[*offset] != ',')
             return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: no comma between its entries");
-        *offset = skip_space(text, length, *offset + 1);
+        *offset = json_skip_space(text, length, *offset + 1);
     }
 }
 
 int docker_json_list(const char *text, size_t length, const char *agent, struct snapshot *ret_snapshot, struct error *error)
 {
     struct snapshot snapshot = {.listed = true};
-    size_t offset = skip_space(text, length, 0);
+    size_t offset = json_skip_space(text, length, 0);
 
     if (offset == length || text[offset] != '[') {
-        cleanup_json json_object *other = parse(text, length, error);
+        cleanup_json json_object *other = json_parse(text, length, error);
 
         return other == NULL ? error_wrap(error, "list of containers")
                              : error_set(error, EXIT_DOCKER, "the list of containers is not an array");
@@ -294,7 +139,7 @@ int docker_json_list(const char *text, size_t length, const char *agent, struct 
         model_snapshot_clear(&snapshot);
         return -1;
     }
-    if (skip_space(text, length, offset) < length) {
+    if (json_skip_space(text, length, offset) < length) {
         model_snapshot_clear(&snapshot);
         return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: something follows its end");
     }
@@ -317,26 +162,26 @@ static bool is_time(const char *text)
 
 static bool read_state(json_object *state, struct container *container)
 {
-    const char *status = member_text(state, "Status");
-    const char *started_at = member_text(state, "StartedAt");
-    const char *problem = member_text(state, "Error");
+    const char *status = json_member_text(state, "Status");
+    const char *started_at = json_member_text(state, "StartedAt");
+    const char *problem = json_member_text(state, "Error");
 
     container->has_error = problem != NULL && problem[0] != '\0';
     return status != NULL && model_status_parse(status, &container->status) && container->status != STATUS_GONE &&
            started_at != NULL && is_time(started_at) &&
            text_copy(container->started_at, sizeof container->started_at, started_at) &&
-           member_int(state, "ExitCode", &container->exit_code) && problem != NULL &&
-           member_bool(state, "OOMKilled", &container->oom_killed);
+           json_member_int(state, "ExitCode", &container->exit_code) && problem != NULL &&
+           json_member_bool(state, "OOMKilled", &container->oom_killed);
 }
 
 static bool read_host_config(json_object *host_config, struct container *container)
 {
-    json_object *policy = member(host_config, "RestartPolicy", json_type_object);
-    const char *name = policy == NULL ? NULL : member_text(policy, "Name");
+    json_object *policy = json_member(host_config, "RestartPolicy", json_type_object);
+    const char *name = policy == NULL ? NULL : json_member_text(policy, "Name");
 
     if (name == NULL || !model_policy_parse(name, &container->policy.kind) ||
-        !member_int(policy, "MaximumRetryCount", &container->policy.retries) ||
-        !member_bool(host_config, "AutoRemove", &container->auto_remove))
+        !json_member_int(policy, "MaximumRetryCount", &container->policy.retries) ||
+        !json_member_bool(host_config, "AutoRemove", &container->auto_remove))
         return false;
     /* With any other kind it means nothing, and Docker would refuse to take it back. */
     if (container->policy.kind != POLICY_ON_FAILURE || container->policy.retries < 0)
@@ -351,7 +196,7 @@ static bool read_config(json_object *config, struct container *container)
     container->stop_timeout = -1;
     if (!json_object_object_get_ex(config, "StopTimeout", &timeout) || timeout == NULL)
         return true;
-    if (!member_int(config, "StopTimeout", &container->stop_timeout))
+    if (!json_member_int(config, "StopTimeout", &container->stop_timeout))
         return false;
     if (container->stop_timeout < 0)
         container->stop_timeout = STOP_TIMEOUT_ENDLESS;
@@ -360,22 +205,22 @@ static bool read_config(json_object *config, struct container *container)
 
 int docker_json_inspect(const char *text, size_t length, struct container *container, struct error *error)
 {
-    cleanup_json json_object *object = parse(text, length, error);
+    cleanup_json json_object *object = json_parse(text, length, error);
     struct container read = *container;
     json_object *state, *host_config, *config;
 
     if (object == NULL)
         return -1;
-    state = member(object, "State", json_type_object);
-    host_config = member(object, "HostConfig", json_type_object);
-    config = member(object, "Config", json_type_object);
+    state = json_member(object, "State", json_type_object);
+    host_config = json_member(object, "HostConfig", json_type_object);
+    config = json_member(object, "Config", json_type_object);
     if (!member_id(object, "Id", read.id) || (container->id[0] != '\0' && strcmp(read.id, container->id) != 0))
         return error_set(error, EXIT_DOCKER, "the answer is not about this container");
     if (state == NULL || !read_state(state, &read))
         return error_set(error, EXIT_DOCKER, "the answer has no usable State");
     if (host_config == NULL || !read_host_config(host_config, &read))
         return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig");
-    if (config == NULL || !read_config(config, &read) || !member_int(object, "RestartCount", &read.restart_count))
+    if (config == NULL || !read_config(config, &read) || !json_member_int(object, "RestartCount", &read.restart_count))
         return error_set(error, EXIT_DOCKER, "the answer has no usable Config or RestartCount");
     read.inspected = INSPECT_DONE;
     *container = read;
@@ -390,10 +235,10 @@ static bool read_event(json_object *object, struct event *ret_event)
         enum event_kind kind;
     } kinds[] = {{"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}};
     struct event event = {0};
-    const char *type = member_text(object, "Type"), *action = member_text(object, "Action");
-    json_object *time = member(object, "time", json_type_int), *actor = member(object, "Actor", json_type_object);
-    json_object *attributes = actor == NULL ? NULL : member(actor, "Attributes", json_type_object);
-    const char *signal = attributes == NULL ? NULL : member_text(attributes, "signal");
+    const char *type = json_member_text(object, "Type"), *action = json_member_text(object, "Action");
+    json_object *time = json_member(object, "time", json_type_int), *actor = json_member(object, "Actor", json_type_object);
+    json_object *attributes = actor == NULL ? NULL : json_member(actor, "Attributes", json_type_object);
+    const char *signal = attributes == NULL ? NULL : json_member_text(attributes, "signal");
     int64_t number;
 
     if (type == NULL || time == NULL)
@@ -423,8 +268,8 @@ int docker_json_events(const char *text, size_t length, struct event **ret_event
     cleanup_free struct event *events = NULL;
     size_t count = 0, capacity = 0;
 
-    for (size_t offset = skip_space(text, length, 0), end; offset < length; offset = skip_space(text, length, end)) {
-        cleanup_json json_object *object = parse_next(text, length, offset, &end, error);
+    for (size_t offset = json_skip_space(text, length, 0), end; offset < length; offset = json_skip_space(text, length, end)) {
+        cleanup_json json_object *object = json_parse_next(text, length, offset, &end, error);
 
         if (!json_object_is_type(object, json_type_object))
             return error_set(error, EXIT_DOCKER, "the event log is not a sequence of JSON objects");
@@ -447,13 +292,13 @@ int docker_json_events(const char *text, size_t length, struct event **ret_event
 const char *docker_json_message(const char *text, size_t length, char *buffer, size_t size)
 {
     struct error unused;
-    cleanup_json json_object *object = length > 0 && text[0] == '{' ? parse(text, length, &unused) : NULL;
+    cleanup_json json_object *object = length > 0 && text[0] == '{' ? json_parse(text, length, &unused) : NULL;
 
     if (object != NULL) {
-        text = member_text(object, "message");
+        text = json_member_text(object, "message");
         length = text == NULL ? 0 : strlen(text);
     }
-    for (; length > 0 && is_space(*text); length--)
+    for (; length > 0 && json_is_space(*text); length--)
         text++;
     if (length == 0 || *text == '\0')
         text_copy(buffer, size, "no reason given");

@@ -64,7 +64,8 @@ clean_up()
 {
     trap '' INT TERM HUP
     allow_services
-    rm -rf --one-file-system "$scratch"
+    # After a signal, what make had started may take a moment to end.
+    rm -rf --one-file-system "$scratch" 2>/dev/null || { sleep 2 && rm -rf --one-file-system "$scratch"; }
 }
 
 # make_scratch: a folder for everything, gone when the script ends, however it ends.
