@@ -65,7 +65,10 @@ clean_up()
     trap '' INT TERM HUP
     allow_services
     # After a signal, what make had started may take a moment to end.
-    rm -rf --one-file-system "$scratch" 2>/dev/null || { sleep 2 && rm -rf --one-file-system "$scratch"; }
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf --one-file-system "$scratch" 2>/dev/null && break
+        sleep 0.2
+    done
 }
 
 # make_scratch: a folder for everything, gone when the script ends, however it ends.
