@@ -32,7 +32,7 @@ bool check_save(struct check *check, const struct state *state, bool bump)
     if (state_save(&check->store, state, bump, &error) == 0)
         return true;
     if (!check->unwritable)
-        log_write(LOG_LEVEL_ERROR, "end", "%s; until it can be, no outage is taken over, and none is left but by giving back", error.text);
+        log_write(LOG_LEVEL_ERROR, "end", "%s; until it can be written no outage is taken over, and at the end of one nothing is removed", error.text);
     check->unwritable = true;
     check_worsen(check, EXIT_STATE);
     return false;

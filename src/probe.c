@@ -219,8 +219,9 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
         snprintf(text, size, "the proxy did not connect: %s", detail);
         break;
     case PROBE_CONNECTION:
-        snprintf(text, size, "connection failed: %s%s%s", system_error != 0 ? strerror((int)system_error) : "", system_error != 0 ? ": " : "",
-                 detail);
+        /* libcurl's own sentence would say the address again, and not why. */
+        snprintf(text, size, "connection failed: %s",
+                 code == CURLE_COULDNT_CONNECT && system_error != 0 ? strerror((int)system_error) : detail);
         break;
     case PROBE_TLS:
         if (verify != X509_V_OK && verify != X509_V_ERR_UNSPECIFIED) /* that is what libcurl begins with */

@@ -69,12 +69,12 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
         return;
     }
     counter_text(conf, after, counter, sizeof counter);
-    log_write(level, "connect", "%s is %s: %s (%s, %.3f s)%s", conf->endpoint, model_reach_name(probe->reach), probe->explanation,
-              probe->address[0] != '\0' ? probe->address : "no address", probe->seconds, counter);
+    log_write(level, "connect", "%s is %s: %s (%s%s%.3f s)%s", conf->endpoint, model_reach_name(probe->reach), probe->explanation,
+              probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds, counter);
     if (changed && after->phase == PHASE_DISCONNECTED)
         log_write(LOG_LEVEL_WARNING, "ecs-offline", "outage %lld begins: Docker takes over from ECS", (long long)after->outages);
     else if (changed)
-        log_write(LOG_LEVEL_WARNING, "ecs-online", "outage %lld is over after %lld s: ECS takes over again", (long long)after->outages,
+        log_write(LOG_LEVEL_WARNING, "ecs-online", "outage %lld ends after %lld s: ECS takes over again", (long long)after->outages,
                   (long long)(after->since - before->since));
 }
 
@@ -160,7 +160,7 @@ void report_dry_run(FILE *stream, const struct conf *conf, const struct state *b
     fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
     fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
     fprintf(stream, "Probe:   %s: %s\n", model_reach_name(probe->reach), text_escape(shown, sizeof shown, probe->explanation));
-    fprintf(stream, "         %s, %.3f s\n", probe->address[0] != '\0' ? probe->address : "no address", probe->seconds);
+    fprintf(stream, "         %s%s%.3f s\n", probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds);
     counter_text(conf, after, counter, sizeof counter);
     if (before->rebuild)
         fprintf(stream, "Phase:   not known yet (no state) -> %s%s\n", model_phase_name(after->phase), counter);
