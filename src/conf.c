@@ -34,10 +34,6 @@
     ROW(section, key, CONF_CHOICE, member, fallback, expected, .choices = choices_)
 
 static const char *const recovery_names[] = {[RECOVERY_REPLACE] = "replace", [RECOVERY_KEEP] = "keep", NULL};
-static const char *const level_names[] = {
-    [LOG_LEVEL_DEBUG] = "DEBUG", [LOG_LEVEL_INFO] = "INFO",         [LOG_LEVEL_WARNING] = "WARNING",
-    [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL", NULL,
-};
 
 const struct conf_key conf_keys[] = {
     TEXT_FOUND("region", "name", region, "a region's name like eu-central-1", conf_valid_region),
@@ -65,7 +61,7 @@ const struct conf_key conf_keys[] = {
     PATH_OR_NONE("docker", "pid_file", pid_file, "/run/docker.pid"),
     PATH("state", "file", state_file, "/var/lib/eins/state.ini"),
     PATH_OR_NONE("log", "file", log_file, "/var/log/eins/eins.log"),
-    CHOICE("log", "level", log_level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", level_names),
+    CHOICE("log", "level", log_level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", log_level_names),
     {.section = NULL},
 };
 

@@ -326,12 +326,3 @@ int file_lock(const char *path, int *ret_fd, pid_t *ret_holder)
     fd = -1;
     return 0;
 }
-
-bool file_folder_writable(const char *path)
-{
-    char folder[PATH_MAX];
-    struct stat info;
-
-    return folder_name(path, folder, sizeof folder) == 0 && stat(folder, &info) == 0 && S_ISDIR(info.st_mode) &&
-           faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
-}

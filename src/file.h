@@ -34,7 +34,4 @@ int file_touch(const char *path);
  * process that holds it, or 0 when it is not known. */
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder);
 
-/* True when the folder that holds path exists and a file in it could be created now. */
-bool file_folder_writable(const char *path);
-
 #endif

@@ -26,7 +26,7 @@
 #define ESCAPED_SIZE (4 * MESSAGE_SIZE) /* each byte may become \xNN: escaping never cuts */
 #define LINE_SIZE (ESCAPED_SIZE + 256)
 
-static const char *const level_names[] = {
+const char *const log_level_names[] = {
     [LOG_LEVEL_DEBUG] = "DEBUG", [LOG_LEVEL_INFO] = "INFO",         [LOG_LEVEL_WARNING] = "WARNING",
     [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL", NULL,
 };
@@ -79,21 +79,6 @@ void log_close(void)
     sink.level = LOG_LEVEL_DEBUG;
     sink.verbose = sink.journal = sink.failed = false;
     sink.no_stderr = true;
-}
-
-bool log_level_parse(const char *name, enum log_level *ret_level)
-{
-    int i = text_lookup(level_names, name);
-
-    if (i < 0)
-        return false;
-    *ret_level = (enum log_level)i;
-    return true;
-}
-
-const char *log_level_name(enum log_level level)
-{
-    return level_names[level];
 }
 
 /* As in sd-daemon(3). */
@@ -237,7 +222,7 @@ void log_write(enum log_level level, const char *tag, const char *format, ...)
         mark_cut(message);
     text_escape(escaped, sizeof escaped, message);
     format_time(when, sizeof when);
-    snprintf(line, sizeof line, "%s %s PID_%d [%s] %s", when, level_names[level], (int)getpid(), tag, escaped);
+    snprintf(line, sizeof line, "%s %s PID_%d [%s] %s", when, log_level_names[level], (int)getpid(), tag, escaped);
     write_file(line);
     if (sink.journal) {
         snprintf(line, sizeof line, "[%s] %s", tag, escaped);

@@ -22,8 +22,7 @@ void log_write(enum log_level level, const char *tag, const char *format, ...) _
 /* Closes the file and forgets the setup. */
 void log_close(void);
 
-/* Level from its name in capitals (DEBUG INFO WARNING ERROR CRITICAL), any case accepted. Returns false if unknown. */
-bool log_level_parse(const char *name, enum log_level *ret_level);
-const char *log_level_name(enum log_level level);
+/* By level, in capitals as Python's logging has them; ended by NULL. */
+extern const char *const log_level_names[];
 
 #endif

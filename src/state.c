@@ -81,15 +81,6 @@ void state_remove(struct state *state, struct state_container *container)
     state->container_count--;
 }
 
-bool state_owes(const struct state *state)
-{
-    for (size_t i = 0; i < state->container_count; i++) {
-        if (state->containers[i].takeover != TAKEOVER_NONE)
-            return true;
-    }
-    return state->agent.paused_by_eins || state->agent.renewing[0] != '\0';
-}
-
 static bool is_set_aside_of(const char *entry, const char *name)
 {
     size_t length = strlen(name);

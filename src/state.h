@@ -80,9 +80,6 @@ struct state_container *state_add(struct state *state, const char *id, const cha
 /* Removes it; the order of the others does not change. */
 void state_remove(struct state *state, struct state_container *container);
 
-/* True when something of an outage is not given back yet. */
-bool state_owes(const struct state *state);
-
 /* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory (or of SHA-256). */
 char *state_render(const struct state *state, size_t *ret_length);
 

@@ -292,3 +292,12 @@ void trial_run(struct trial *trial, struct eins *eins, struct world *world)
     model_snapshot_clear(&seen);
     state_clear(&state);
 }
+
+bool owes(const struct state *state)
+{
+    for (size_t i = 0; i < state->container_count; i++) {
+        if (state->containers[i].takeover != TAKEOVER_NONE)
+            return true;
+    }
+    return state->agent.paused_by_eins || state->agent.renewing[0] != '\0';
+}

@@ -69,4 +69,7 @@ void trial_run(struct trial *trial, struct eins *eins, struct world *world);
 
 bool id_set_has(const struct id_set *set, const char *id);
 
+/* True when something of an outage is not given back yet. */
+bool owes(const struct state *state);
+
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "config.h"
 
+#include "folder.h"
 #include "unit.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,34 +16,6 @@
 #include <unistd.h>
 
 #include "file.h"
-
-/* Each test runs in a folder of its own, which is also the working directory. */
-static int enter_folder(void **state)
-{
-    char folder[] = "/tmp/eins-test-file.XXXXXX";
-
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0)
-        return -1;
-    *state = strdup(folder);
-    return *state == NULL ? -1 : 0;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
-{
-    (void)info;
-    (void)type;
-    (void)position;
-    return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-    int result = chdir("/");
-
-    result |= nftw(*state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return result;
-}
 
 static void put(const char *path, const char *text)
 {
@@ -400,21 +372,7 @@ static void the_lock_ends_with_its_holder(void **state)
     close(fd);
 }
 
-static void a_folder_that_is_not_there_is_not_writable(void **state)
-{
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/file", (const char *)*state);
-    assert_true(file_folder_writable(path));
-    assert_true(file_folder_writable("file"));
-    assert_false(file_folder_writable("missing/file"));
-    put("file", "");
-    assert_false(file_folder_writable("file/file"));
-    assert_false(file_folder_writable("/proc/sys/file"));
-    assert_int_equal(count_entries("."), 1);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_enter, folder_leave)
 
 int main(void)
 {
@@ -436,7 +394,6 @@ int main(void)
         TEST(a_touch_changes_the_time_alone),
         TEST(a_second_lock_names_the_holder),
         TEST(the_lock_ends_with_its_holder),
-        TEST(a_folder_that_is_not_there_is_not_writable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

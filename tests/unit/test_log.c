@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "config.h"
 
+#include "folder.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,33 +71,16 @@ static void assert_matches(const char *text, const char *pattern)
 
 static int enter_folder(void **state)
 {
-    char folder[] = "/tmp/eins-test-log.XXXXXX";
-
     unsetenv("JOURNAL_STREAM");
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0)
-        return -1;
-    *state = strdup(folder);
-    return *state == NULL ? -1 : 0;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
-{
-    (void)info;
-    (void)type;
-    (void)position;
-    return remove(path);
+    return folder_enter(state);
 }
 
 static int remove_folder(void **state)
 {
-    int result = chdir("/");
-
     log_close();
     release_stderr();
     unsetenv("JOURNAL_STREAM");
-    result |= nftw(*state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return result;
+    return folder_leave(state);
 }
 
 static void make_full(const char *path)
@@ -144,22 +127,6 @@ static void levels_below_the_one_asked_for_are_not_written(void **state)
     text = content("log");
     assert_matches(text, "^[^\n]* WARNING [^\n]*one\n[^\n]* ERROR [^\n]*two\n[^\n]* CRITICAL [^\n]*three\n$");
     free(text);
-}
-
-static void level_names_go_both_ways(void **state)
-{
-    enum log_level level;
-
-    (void)state;
-    for (int i = LOG_LEVEL_DEBUG; i <= LOG_LEVEL_CRITICAL; i++) {
-        assert_true(log_level_parse(log_level_name((enum log_level)i), &level));
-        assert_int_equal(level, i);
-    }
-    assert_true(log_level_parse("warning", &level));
-    assert_int_equal(level, LOG_LEVEL_WARNING);
-    assert_false(log_level_parse("WARN", &level));
-    assert_false(log_level_parse("", &level));
-    assert_int_equal(level, LOG_LEVEL_WARNING);
 }
 
 static void a_message_cannot_forge_a_line(void **state)
@@ -484,7 +451,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_line_has_the_format_of_the_original),
         TEST(levels_below_the_one_asked_for_are_not_written),
-        TEST(level_names_go_both_ways),
         TEST(a_message_cannot_forge_a_line),
         TEST(a_long_message_is_cut_and_marked),
         TEST(a_full_file_is_rotated_before_the_next_line),

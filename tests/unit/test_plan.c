@@ -21,7 +21,7 @@ static void connected_check_only_records_what_runs(void **unused)
     assert_int_equal(s.trial.wants[1], 0);
     assert_int_equal(s.eins.disk.container_count, 1);
     assert_true(kept(&s, s.web)->running);
-    assert_false(state_owes(&s.eins.disk));
+    assert_false(owes(&s.eins.disk));
     stage_clear(&s);
 }
 

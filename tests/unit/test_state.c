@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "config.h"
 
+#include "folder.h"
 #include "unit.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,33 +24,6 @@
 #define ID_B "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define NOW INT64_C(1795564799) /* 2026-11-24 23:59:59 UTC */
 #define ASIDE "state.ini.corrupt-20261124T235959Z"
-
-static int enter_folder(void **state)
-{
-    char folder[] = "/tmp/eins-test-state.XXXXXX";
-
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0)
-        return -1;
-    *state = strdup(folder);
-    return *state == NULL ? -1 : 0;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
-{
-    (void)info;
-    (void)type;
-    (void)position;
-    return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-    int result = chdir("/");
-
-    result |= nftw(*state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return result;
-}
 
 static size_t count_entries(void)
 {
@@ -474,26 +447,6 @@ static void removing_keeps_the_order_of_the_others(void **state)
     state_clear(&made);
 }
 
-static void a_state_owes_until_all_is_given_back(void **state)
-{
-    struct state made;
-
-    (void)state;
-    make_state(&made);
-    assert_true(state_owes(&made));
-    made.agent.paused_by_eins = false;
-    made.agent.renewing[0] = '\0';
-    assert_true(state_owes(&made));
-    made.containers[0].takeover = TAKEOVER_NONE;
-    assert_false(state_owes(&made));
-    made.agent.paused_by_eins = true;
-    assert_true(state_owes(&made));
-    made.agent.paused_by_eins = false;
-    strcpy(made.agent.renewing, ID_A);
-    assert_true(state_owes(&made));
-    state_clear(&made);
-}
-
 static void load_afresh(struct state_store *store, bool read_only, struct error *error)
 {
     struct state loaded;
@@ -803,7 +756,7 @@ static void a_failed_save_leaves_the_old_state(void **state)
     state_store_clear(&store);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_enter, folder_leave)
 
 int main(void)
 {
@@ -820,7 +773,6 @@ int main(void)
         TEST(as_many_containers_as_are_written_can_be_read),
         cmocka_unit_test(a_copy_has_room_for_more),
         cmocka_unit_test(removing_keeps_the_order_of_the_others),
-        cmocka_unit_test(a_state_owes_until_all_is_given_back),
         TEST(a_missing_file_is_no_error),
         TEST(what_is_saved_is_loaded),
         TEST(an_unchanged_state_is_not_written_again),

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* A folder of its own for each test, which is also the working directory: cmocka's setup and teardown. */
+#ifndef EINS_FOLDER_H
+#define EINS_FOLDER_H
+
+/* Makes it, enters it, and puts its path into *state. */
+int folder_enter(void **state);
+
+/* Leaves it, and removes it with all that is in it. */
+int folder_leave(void **state);
+
+#endif
