@@ -102,6 +102,13 @@ def test_dry_run_says_what_the_probe_found_and_leaves_no_file(prober, region, mo
     assert prober.files() == before, result
 
 
+def test_a_status_is_enough(eins, region):
+    """Nothing follows it, not even the other headers: a probe that waits for them waits for its timeout."""
+    eins.conf["region"].update(connect_timeout=1, timeout=60)
+    region.mode = "status_alone"
+    check_well(eins)
+
+
 def test_the_request_is_one_plain_get_without_credentials(prober, region):
     region.mode = "redirect"  # which is not followed, either
     check_well(prober)

@@ -30,7 +30,7 @@ class Region:
     redirect                          302 to `elsewhere`, which is this same server: a followed redirect shows as a second request
     refused reset no_tls plain_http   no TLS: nobody listens; RST; silence; an HTTP reply in clear
     self_signed wrong_host expired not_yet_valid old_tls   TLS that must not be accepted
-    tls_silent drip endless_body endless_headers huge_status_line reset_after_request   no proper end
+    tls_silent drip status_alone endless_body endless_headers huge_status_line reset_after_request   no proper end
     not_http http09 empty_reply       answers that are not HTTP/1
     """
 
@@ -160,6 +160,11 @@ class Region:
             if self._leaving.wait(1):
                 return
 
+    def _status_alone(self, sock):
+        self._request(sock)
+        sock.sendall(b"HTTP/1.1 403 Forbidden\r\n")
+        wait_for_leave(sock)
+
     def _huge_status_line(self, sock):
         self._flood(sock, b"HTTP/1.1 403 ", b"x" * 65536)
 
@@ -186,6 +191,7 @@ AFTER_TLS = {
     "redirect": Region._redirect,
     "continue_then_403": Region._continue_then_403,
     "drip": Region._drip,
+    "status_alone": Region._status_alone,
     "huge_status_line": Region._huge_status_line,
     "endless_headers": Region._endless_headers,
     "endless_body": Region._endless_body,
