@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT-0
 """Every way for a region to be unwell: what eins takes it for, which word it has for it, and that nothing makes it hang."""
+import os
 import re
 
 import pytest
@@ -100,6 +101,27 @@ def test_dry_run_says_what_the_probe_found_and_leaves_no_file(prober, region, mo
     result = prober.dry_run()
     assert says(result.out, rf"\b{reach}\b") and says(result.out, word), result
     assert prober.files() == before, result
+
+
+LAX = """openssl_conf = lax
+[lax]
+ssl_conf = ssl
+[ssl]
+system_default = default
+[default]
+MinProtocol = TLSv1
+CipherString = ALL:@SECLEVEL=0
+"""
+
+
+def test_old_tls_is_refused_also_where_the_system_would_take_it(prober, region):
+    """Debian's OpenSSL refuses it by itself; other systems, and their administrators, may not."""
+    path = os.path.join(prober.folder, "openssl.cnf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(LAX)
+    prober.env["OPENSSL_CONF"] = path
+    region.mode = "old_tls"
+    check_unwell(prober, TLS)
 
 
 def test_a_status_is_enough(eins, region):
