@@ -174,7 +174,7 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
     return 0;
 }
 
-static int write_all(int fd, const char *text, size_t length)
+int file_write_all(int fd, const char *text, size_t length)
 {
     while (length > 0) {
         ssize_t count = write(fd, text, length);
@@ -232,7 +232,7 @@ static void remove_stale(int folder, const char *name)
 
 static int fill(int fd, int folder, const char *text, size_t length, mode_t mode)
 {
-    int result = write_all(fd, text, length);
+    int result = file_write_all(fd, text, length);
 
     if (result < 0)
         return result;
@@ -321,7 +321,7 @@ int file_lock(const char *path, int *ret_fd, pid_t *ret_holder)
     /* The id only serves a message: a full disk must not stop the check that would otherwise be made. */
     length = snprintf(text, sizeof text, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) == 0)
-        (void)write_all(fd, text, (size_t)length);
+        (void)file_write_all(fd, text, (size_t)length);
     *ret_fd = fd;
     fd = -1;
     return 0;

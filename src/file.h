@@ -20,6 +20,9 @@ int file_open(const char *path, int flags);
  * not a regular file, and a longer file are refused (ELOOP, EINVAL, EFBIG). Returns 0 or a negative errno. */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length);
 
+/* Writes all of it, however many writes that takes. Returns 0 or a negative errno. */
+int file_write_all(int fd, const char *text, size_t length);
+
 /* Replaces the file by text, all of it or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
  * The new file has the mode given whatever the umask says and, when run as root, the folder's owner and group.
  * Returns 0, or a negative errno with no temporary file left and, unless it was the folder's fsync that failed, nothing

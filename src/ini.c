@@ -18,6 +18,7 @@
 #include <iniparser.h>
 #endif
 
+#include "file.h"
 #include "text.h"
 
 #define LINE_MAX_BYTES 1000 /* iniparser gives up at 1024, less whatever a version needs of it */
@@ -228,21 +229,6 @@ __attribute__((format(printf, 1, 2))) static int note_complaint(const char *form
     return 0;
 }
 
-static bool write_all(int fd, const char *text, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, text, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        text += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
 /* iniparser 4.1 crashes when there is no memory for its first, empty dictionary: see that there is. */
 static bool has_memory(size_t bytes)
 {
@@ -260,10 +246,15 @@ static dictionary *load(const char *text, size_t length, const char *name, struc
     dictionary *dict;
     char path[32];
     const char *line;
+    int result;
 
     /* Without a newline at its end a last line of one character is dropped in silence. */
-    if (fd < 0 || !write_all(fd, text, length) || !write_all(fd, "\n", 1)) {
-        error_set(error, EXIT_STATE, "%s: no memory file to parse it from: %s", name, strerror(errno));
+    if (fd < 0)
+        result = -errno;
+    else if ((result = file_write_all(fd, text, length)) == 0)
+        result = file_write_all(fd, "\n", 1);
+    if (result < 0) {
+        error_set(error, EXIT_STATE, "%s: no memory file to parse it from: %s", name, strerror(-result));
         return NULL;
     }
     if (!has_memory(RESERVE_BYTES)) {
