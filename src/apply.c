@@ -8,8 +8,8 @@
 
 #include "text.h"
 
-/* An update that meets the container's exit fails with a 5xx and has half happened: only a repetition that succeeds puts the policy into
- * effect (FACTS.md, Restart policies). The race lasts milliseconds. */
+/* An update that meets the container's exit fails with a 5xx and has half happened: only a repetition that succeeds
+ * puts the policy into effect (FACTS.md, Restart policies). The race lasts milliseconds. */
 #define UPDATE_TRIES 20
 #define KILL_TRIES 3
 #define TRY_AGAIN_MS 100
@@ -62,7 +62,8 @@ static bool succeeded(const struct http_request *request)
     return request->replied && ((request->status >= 200 && request->status < 300) || request->status == 304);
 }
 
-/* A refusal may only mean that what was wanted is so already, or that the container is gone: the state after it tells. */
+/* A refusal may only mean that what was wanted is so already, or that the container is gone: the state after it tells.
+ */
 static enum op_outcome outcome_by_status(enum op_kind kind, enum status status)
 {
     bool lost = status == STATUS_GONE || status == STATUS_REMOVING || status == STATUS_DEAD;
@@ -120,12 +121,13 @@ static void prepare(const struct docker *docker, const struct conf *conf, struct
     const char *body = NULL;
 
     if (op->kind == OP_HOLD || op->kind == OP_HOLD_STARTED || op->kind == OP_RESTORE) {
-        snprintf(stage->bodies[i], sizeof stage->bodies[i], "{\"RestartPolicy\":{\"Name\":\"%s\",\"MaximumRetryCount\":%d}}",
-                 model_policy_name(op->to.kind), op->to.retries);
+        snprintf(stage->bodies[i], sizeof stage->bodies[i],
+                 "{\"RestartPolicy\":{\"Name\":\"%s\",\"MaximumRetryCount\":%d}}", model_policy_name(op->to.kind),
+                 op->to.retries);
         body = stage->bodies[i];
     }
-    docker_request(docker, shape.method, op->id, shape.action, body, op->kind == OP_STOP ? op->seconds : conf->docker_timeout,
-                   &stage->requests[i]);
+    docker_request(docker, shape.method, op->id, shape.action, body,
+                   op->kind == OP_STOP ? op->seconds : conf->docker_timeout, &stage->requests[i]);
 }
 
 /* Performs the stage's requests; those that failed on Docker's side are repeated, as often as their kind calls for. */
@@ -180,7 +182,8 @@ static void await_agent(struct docker *docker, const struct conf *conf, struct o
     error_set(&op->error, EXIT_INCOMPLETE, "ecs-init brought no new agent within %d s", op->seconds);
 }
 
-static void run_stage(struct docker *docker, const struct conf *conf, struct plan *plan, enum op_kind kind, struct stage *stage)
+static void run_stage(struct docker *docker, const struct conf *conf, struct plan *plan, enum op_kind kind,
+                      struct stage *stage)
 {
     stage->count = 0;
     for (size_t i = 0; i < plan->op_count; i++) {

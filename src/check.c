@@ -32,7 +32,9 @@ bool check_save(struct check *check, const struct state *state, bool bump)
     if (state_save(&check->store, state, bump, &error) == 0)
         return true;
     if (!check->unwritable)
-        log_write(LOG_LEVEL_ERROR, "end", "%s; until it can be written no outage is taken over, and at the end of one nothing is removed", error.text);
+        log_write(LOG_LEVEL_ERROR, "end",
+                  "%s; until it can be written no outage is taken over, and at the end of one nothing is removed",
+                  error.text);
     check->unwritable = true;
     check_worsen(check, EXIT_STATE);
     return false;
@@ -117,7 +119,8 @@ void check_reconcile(struct check *check, struct plan *ret_plan)
         }
         if (!check->dry_run) {
             carry_out(check, &plan);
-            wants = plan.wants | (wants != 0 && plan.op_count > 0 ? WANT_LIST : 0); /* what was seen before is stale now */
+            wants =
+                plan.wants | (wants != 0 && plan.op_count > 0 ? WANT_LIST : 0); /* what was seen before is stale now */
             state_clear(&check->state);
             check->state = plan.next;
             plan.next = (struct state){0};

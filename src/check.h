@@ -22,15 +22,16 @@ struct check {
     bool unwritable;     /* the state could not be written, and that has been said */
 };
 
-/* Makes code the check's exit code unless a worse one is set: the state unwritable, Docker unreachable, a transition incomplete. */
+/* Makes code the check's exit code unless a worse one is set: the state unwritable, Docker unreachable, a transition
+ * incomplete. */
 void check_worsen(struct check *check, enum exit_code code);
 
-/* Writes the state, or bumps its mtime when nothing has changed and bump is true; a failure is logged, once, and is EXIT_STATE. Returns
- * whether the state is safe on disk. */
+/* Writes the state, or bumps its mtime when nothing has changed and bump is true; a failure is logged, once, and is
+ * EXIT_STATE. Returns whether the state is safe on disk. */
 bool check_save(struct check *check, const struct state *state, bool bump);
 
-/* Brings Docker to what the verdict calls for, and check->state with it. In a dry run it looks at everything at once and returns the one plan in
- * *ret_plan, carried out nowhere; otherwise *ret_plan is left empty. */
+/* Brings Docker to what the verdict calls for, and check->state with it. In a dry run it looks at everything at once
+ * and returns the one plan in *ret_plan, carried out nowhere; otherwise *ret_plan is left empty. */
 void check_reconcile(struct check *check, struct plan *ret_plan);
 
 /* Frees and closes what the check holds. */

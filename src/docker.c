@@ -9,8 +9,8 @@
 #include "docker_json.h"
 #include "text.h"
 
-/* The newest API version that this program was read against (Docker 29); an older engine is spoken to in its own newest. No fixed version
- * fits all (FACTS.md, API versions). */
+/* The newest API version that this program was read against (Docker 29); an older engine is spoken to in its own
+ * newest. No fixed version fits all (FACTS.md, API versions). */
 #define API_MAJOR 1
 #define API_MINOR 53
 
@@ -24,7 +24,7 @@ struct docker {
     const struct conf *conf;
     struct http_target target;
     struct http *http;
-    char base[300]; /* scheme and authority */
+    char base[300];   /* scheme and authority */
     char version[16]; /* "/v1.41", or empty when the engine names none */
     char unix_socket[CONF_TEXT_SIZE];
     char ca_file[CONF_TEXT_SIZE + 16], cert_file[CONF_TEXT_SIZE + 16], key_file[CONF_TEXT_SIZE + 16];
@@ -76,8 +76,8 @@ int docker_request_error(const struct http_request *request, const char *what, s
                      docker_json_message(request->text, request->length, message, sizeof message));
 }
 
-/* The engine's newest version or ours, whichever is older. A header that is no version leaves the paths without one: the engine then takes
- * its newest. */
+/* The engine's newest version or ours, whichever is older. A header that is no version leaves the paths without one:
+ * the engine then takes its newest. */
 static void set_version(struct docker *docker, const char *header)
 {
     char major[8] = "";
@@ -141,7 +141,8 @@ int docker_list(struct docker *docker, struct snapshot *snapshot, struct error *
     struct http_request list = new_request(docker, "GET", LIST_MAX);
     int result;
 
-    /* All of them, without a filter: filters cannot say "labelled, or named like the agent", and a second request costs more. */
+    /* All of them, without a filter: filters cannot say "labelled, or named like the agent", and a second request costs
+     * more. */
     snprintf(list.url, sizeof list.url, "%s%s/containers/json?all=1", docker->base, docker->version);
     http_perform(docker->http, &list, 1, 1);
     result = succeeded(&list) ? docker_json_list(list.text, list.length, docker->conf->agent, snapshot, error)
@@ -209,13 +210,15 @@ size_t docker_inspect(struct docker *docker, struct snapshot *snapshot, const bo
             requests[count].max_length = INSPECT_MAX;
             asked[count++] = container;
         }
-        http_perform(docker->http, requests, count, docker->conf->parallel < AT_ONCE ? docker->conf->parallel : AT_ONCE);
+        http_perform(docker->http, requests, count,
+                     docker->conf->parallel < AT_ONCE ? docker->conf->parallel : AT_ONCE);
         for (size_t i = 0; i < count; i++) {
             replies += requests[i].replied;
             failures += take_inspection(&requests[i], asked[i], error) < 0;
             http_request_clear(&requests[i]);
         }
-        /* A few stuck containers are one thing. With an engine that answers nothing any more, hundreds of deadlines would add up to hours. */
+        /* A few stuck containers are one thing. With an engine that answers nothing any more, hundreds of deadlines
+         * would add up to hours. */
         if (count == BATCH && replies == 0 && !answers(docker))
             return failures + give_up(snapshot, marked, next);
     }
@@ -228,7 +231,8 @@ int docker_events(struct docker *docker, struct snapshot *snapshot, struct error
     struct timespec now;
     int result;
 
-    /* To the nanosecond: an end in whole seconds would hide what happened just now, one in the future makes the engine wait for it. */
+    /* To the nanosecond: an end in whole seconds would hide what happened just now, one in the future makes the engine
+     * wait for it. */
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(request.url, sizeof request.url, "%s%s/events?since=1&until=%lld.%09ld", docker->base, docker->version,
              (long long)now.tv_sec, now.tv_nsec);
@@ -258,8 +262,8 @@ int docker_look(struct docker *docker, const char *id_or_name, struct container 
     return result;
 }
 
-void docker_request(const struct docker *docker, const char *method, const char *id, const char *action, const char *body,
-                    int timeout, struct http_request *ret_request)
+void docker_request(const struct docker *docker, const char *method, const char *id, const char *action,
+                    const char *body, int timeout, struct http_request *ret_request)
 {
     *ret_request = new_request(docker, method, REPLY_MAX);
     ret_request->timeout = timeout;

@@ -75,7 +75,8 @@ static int read_entry(json_object *entry, const char *agent, struct container *r
     return 0;
 }
 
-static int add_entry(json_object *entry, const char *agent, struct snapshot *snapshot, size_t *capacity, struct error *error)
+static int add_entry(json_object *entry, const char *agent, struct snapshot *snapshot, size_t *capacity,
+                     struct error *error)
 {
     struct container container;
     bool is_agent = false;
@@ -98,7 +99,8 @@ static int add_entry(json_object *entry, const char *agent, struct snapshot *sna
 }
 
 /* Reads the entries behind the opening bracket, one after another, and moves *offset behind the closing one. */
-static int read_entries(const char *text, size_t length, size_t *offset, const char *agent, struct snapshot *snapshot, struct error *error)
+static int read_entries(const char *text, size_t length, size_t *offset, const char *agent, struct snapshot *snapshot,
+                        struct error *error)
 {
     size_t capacity = 0;
 
@@ -118,12 +120,14 @@ static int read_entries(const char *text, size_t length, size_t *offset, const c
         if (text[*offset] == ']')
             return ++*offset, 0;
         if (text[*offset] != ',')
-            return error_set(error, EXIT_DOCKER, "list of containers: the answer is not JSON: no comma between its entries");
+            return error_set(error, EXIT_DOCKER,
+                             "list of containers: the answer is not JSON: no comma between its entries");
         *offset = json_skip_space(text, length, *offset + 1);
     }
 }
 
-int docker_json_list(const char *text, size_t length, const char *agent, struct snapshot *ret_snapshot, struct error *error)
+int docker_json_list(const char *text, size_t length, const char *agent, struct snapshot *ret_snapshot,
+                     struct error *error)
 {
     struct snapshot snapshot = {.listed = true};
     size_t offset = json_skip_space(text, length, 0);
@@ -147,7 +151,8 @@ int docker_json_list(const char *text, size_t length, const char *agent, struct 
     return 0;
 }
 
-/* RFC 3339, as far as it takes to tell a time from something else: one that differs from what is recorded gets a container removed. */
+/* RFC 3339, as far as it takes to tell a time from something else: one that differs from what is recorded gets a
+ * container removed. */
 static bool is_time(const char *text)
 {
     static const char shape[] = "0000-00-00T00:00:00";
@@ -236,7 +241,8 @@ static bool read_event(json_object *object, struct event *ret_event)
     } kinds[] = {{"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}};
     struct event event = {0};
     const char *type = json_member_text(object, "Type"), *action = json_member_text(object, "Action");
-    json_object *time = json_member(object, "time", json_type_int), *actor = json_member(object, "Actor", json_type_object);
+    json_object *time = json_member(object, "time", json_type_int),
+                *actor = json_member(object, "Actor", json_type_object);
     json_object *attributes = actor == NULL ? NULL : json_member(actor, "Attributes", json_type_object);
     const char *signal = attributes == NULL ? NULL : json_member_text(attributes, "signal");
     int64_t number;
@@ -263,12 +269,14 @@ static bool read_event(json_object *object, struct event *ret_event)
     return true;
 }
 
-int docker_json_events(const char *text, size_t length, struct event **ret_events, size_t *ret_count, struct error *error)
+int docker_json_events(const char *text, size_t length, struct event **ret_events, size_t *ret_count,
+                       struct error *error)
 {
     cleanup_free struct event *events = NULL;
     size_t count = 0, capacity = 0;
 
-    for (size_t offset = json_skip_space(text, length, 0), end; offset < length; offset = json_skip_space(text, length, end)) {
+    for (size_t offset = json_skip_space(text, length, 0), end; offset < length;
+         offset = json_skip_space(text, length, end)) {
         cleanup_json json_object *object = json_parse_next(text, length, offset, &end, error);
 
         if (!json_object_is_type(object, json_type_object))

@@ -23,7 +23,8 @@ struct error {
     char text[768];
 };
 
-/* Sets code and text, cutting the text where it does not fit. Returns -1, so that a caller can `return error_set(...)`. */
+/* Sets code and text, cutting the text where it does not fit. Returns -1, so that a caller can `return error_set(...)`.
+ */
 int error_set(struct error *error, enum exit_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "CONTEXT: " before the text that is already there; the code stays. Returns -1. */

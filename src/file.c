@@ -288,8 +288,9 @@ static pid_t read_holder(int fd)
     return text_parse_number(text, 1, INT_MAX, &pid) ? (pid_t)pid : 0;
 }
 
-/* A disk that is full, has become read-only, or is somebody else's must not keep a check from giving the agent back: what can be locked there
- * without writing will do, as long as every check comes to the same choice. (Who may not write where others may comes to it only by the file.) */
+/* A disk that is full, has become read-only, or is somebody else's must not keep a check from giving the agent back:
+ * what can be locked there without writing will do, as long as every check comes to the same choice. (Who may not write
+ * where others may comes to it only by the file.) */
 static int open_lock(const char *path)
 {
     int refused = file_open(path, O_RDWR | O_CREAT);

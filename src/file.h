@@ -10,14 +10,14 @@
 
 #include "error.h"
 
-/* Opens a regular file, never through a link, with these flags of open(2). One that O_CREAT creates is 0644 whatever the
- * umask says and, when run as root, belongs to the folder's owner and group. Returns the descriptor, the caller's to close,
- * or a negative errno (ELOOP for a link, EINVAL for anything else that is not a regular file). */
+/* Opens a regular file, never through a link, with these flags of open(2). One that O_CREAT creates is 0644 whatever
+ * the umask says and, when run as root, belongs to the folder's owner and group. Returns the descriptor, the caller's
+ * to close, or a negative errno (ELOOP for a link, EINVAL for anything else that is not a regular file). */
 int file_open(const char *path, int flags);
 
 /* Reads a regular file of at most max bytes. *ret_text is allocated, NUL-terminated and the caller's to free;
- * *ret_length, which may be NULL, gets its length without the NUL. A link as the last part of the path, anything that is
- * not a regular file, and a longer file are refused (ELOOP, EINVAL, EFBIG). Returns 0 or a negative errno. */
+ * *ret_length, which may be NULL, gets its length without the NUL. A link as the last part of the path, anything that
+ * is not a regular file, and a longer file are refused (ELOOP, EINVAL, EFBIG). Returns 0 or a negative errno. */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length);
 
 /* Writes all of it, however many writes that takes. Returns 0 or a negative errno. */
@@ -33,8 +33,9 @@ int file_write_atomic(const char *path, const char *text, size_t length, mode_t 
 int file_touch(const char *path);
 
 /* Takes the lock PATH without waiting (flock on a file that stays) and writes this process's id into it. On success the
- * lock is held until *ret_fd is closed. Where nothing can be written the file as it is, or else its folder, is locked. Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the
- * process that holds it, or 0 when it is not known. */
+ * lock is held until *ret_fd is closed. Where nothing can be written the file as it is, or else its folder, is locked.
+ * Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the process that holds it, or 0 when it is
+ * not known. */
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder);
 
 #endif

@@ -25,7 +25,8 @@ int http_init(struct error *error)
     CURLsslset set = curl_global_sslset(CURLSSLBACKEND_OPENSSL, NULL, NULL);
 
     if (set != CURLSSLSET_OK && set != CURLSSLSET_TOO_LATE)
-        return error_set(error, EXIT_PROBE, "this libcurl was built without OpenSSL: install libcurl4, not a GnuTLS or NSS one");
+        return error_set(error, EXIT_PROBE,
+                         "this libcurl was built without OpenSSL: install libcurl4, not a GnuTLS or NSS one");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return error_set(error, EXIT_PROBE, "libcurl cannot be initialised");
     return 0;
@@ -163,7 +164,8 @@ static void explain(struct http_request *request, CURLcode result)
         snprintf(request->failure, sizeof request->failure, "no complete reply within %d s", request->timeout);
     else if (result == CURLE_OK)
         snprintf(request->failure, sizeof request->failure, "the connection ended in the middle of the reply");
-    else if (result == CURLE_COULDNT_CONNECT && system_error != 0) /* libcurl speaks of hosts and ports, also for a socket's path */
+    else if (result == CURLE_COULDNT_CONNECT &&
+             system_error != 0) /* libcurl speaks of hosts and ports, also for a socket's path */
         snprintf(request->failure, sizeof request->failure, "cannot connect: %s", strerror((int)system_error));
     else
         snprintf(request->failure, sizeof request->failure, "%s",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
-/* HTTP over libcurl: one connection pool to one server, many requests side by side, every one with a deadline and a bound. */
+/* HTTP over libcurl: one connection pool to one server, many requests side by side, every one with a deadline and a
+ * bound. */
 #ifndef EINS_HTTP_H
 #define EINS_HTTP_H
 
@@ -50,8 +51,8 @@ int http_init(struct error *error);
 struct http *http_open(const struct http_target *target);
 void http_close(struct http *http);
 
-/* Performs the requests, at most `parallel` of them at once, and returns when each has ended: replied or not, nothing lasts longer than its
- * timeout once begun. Results are in the requests. */
+/* Performs the requests, at most `parallel` of them at once, and returns when each has ended: replied or not, nothing
+ * lasts longer than its timeout once begun. Results are in the requests. */
 void http_perform(struct http *http, struct http_request *requests, size_t count, int parallel);
 
 /* Frees the reply. */

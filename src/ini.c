@@ -207,7 +207,8 @@ static int scan_text(struct scan *scan, const char *text, size_t length, const c
         copy[line_length] = '\0';
         reason = scan_line(scan, copy, number, section);
         if (reason != NULL)
-            return error_set(error, reason == no_memory ? EXIT_STATE : EXIT_CONFIG, "%s: line %zu: %s", name, number, reason);
+            return error_set(error, reason == no_memory ? EXIT_STATE : EXIT_CONFIG, "%s: line %zu: %s", name, number,
+                             reason);
         line += line_length + 1;
     }
     return refuse_doubles(scan, name, error);

@@ -8,7 +8,8 @@
 
 #define cleanup_tokener __attribute__((cleanup(free_tokener)))
 
-/* Bytes of json-c's, beside those of the text. Replies are parsed value by value, so that none makes more of them than this. */
+/* Bytes of json-c's, beside those of the text. Replies are parsed value by value, so that none makes more of them than
+ * this. */
 #define MEMORY_OF_OBJECT 800
 #define MEMORY_OF_ARRAY 350
 #define MEMORY_OF_VALUE 100
@@ -30,8 +31,8 @@ bool json_is_space(char character)
     return character == ' ' || character == '\t' || character == '\r' || character == '\n';
 }
 
-/* Where the value at the start of the text ends, judged by its brackets alone: a text that is no JSON is for the parser to refuse. Also
- * counts what json-c will make of it: it turns the two bytes of "{}" into 800. */
+/* Where the value at the start of the text ends, judged by its brackets alone: a text that is no JSON is for the parser
+ * to refuse. Also counts what json-c will make of it: it turns the two bytes of "{}" into 800. */
 static size_t value_end(const char *text, size_t length, size_t *ret_memory)
 {
     size_t memory = 0, depth = 0, i = 0;
@@ -115,7 +116,8 @@ json_object *json_parse_next(const char *text, size_t length, size_t offset, siz
     return json_parse(text + offset, size, error);
 }
 
-/* The member of that type, or NULL. json-c would convert between types silently; here a wrong type is as good as none. */
+/* The member of that type, or NULL. json-c would convert between types silently; here a wrong type is as good as none.
+ */
 json_object *json_member(json_object *object, const char *name, json_type type)
 {
     json_object *value;

@@ -13,8 +13,8 @@
 #define cleanup_json __attribute__((cleanup(json_put)))
 void json_put(json_object **object);
 
-/* Parses one whole JSON value, and nothing behind it but white space. One that json-c would make too much of is refused before it is parsed.
- * Returns a reference that is the caller's, or NULL with code EXIT_DOCKER. */
+/* Parses one whole JSON value, and nothing behind it but white space. One that json-c would make too much of is refused
+ * before it is parsed. Returns a reference that is the caller's, or NULL with code EXIT_DOCKER. */
 json_object *json_parse(const char *text, size_t length, struct error *error);
 
 /* The same for the value that begins at offset, with whatever behind it; sets where it ends. */
@@ -24,7 +24,8 @@ json_object *json_parse_next(const char *text, size_t length, size_t offset, siz
 size_t json_skip_space(const char *text, size_t length, size_t offset);
 bool json_is_space(char character);
 
-/* The member of that type, or NULL: json-c would convert between types in silence, here a wrong type is as good as none. Borrowed. */
+/* The member of that type, or NULL: json-c would convert between types in silence, here a wrong type is as good as
+ * none. Borrowed. */
 json_object *json_member(json_object *object, const char *name, json_type type);
 
 /* A string's text. NULL for anything else, and for one with a NUL byte: behind it anything could follow. Borrowed. */

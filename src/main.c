@@ -16,7 +16,8 @@
 #include "report.h"
 #include "text.h"
 
-/* A closed standard stream would be reused by the first file that is opened, and then be written to as if it were the stream. */
+/* A closed standard stream would be reused by the first file that is opened, and then be written to as if it were the
+ * stream. */
 static void open_standard_streams(void)
 {
     int fd;
@@ -28,7 +29,8 @@ static void open_standard_streams(void)
         close(fd);
 }
 
-/* Says on standard error what is wrong with the call or the configuration, for the person or the journal that is there. */
+/* Says on standard error what is wrong with the call or the configuration, for the person or the journal that is there.
+ */
 static int complain(const struct error *error)
 {
     char shown[sizeof error->text * 2];
@@ -39,7 +41,8 @@ static int complain(const struct error *error)
 
 static int configure(struct conf_builder *builder, const struct options *options, struct error *error)
 {
-    if (conf_read_file(builder, options->config, options->config_given, error) < 0 || conf_read_environment(builder, error) < 0)
+    if (conf_read_file(builder, options->config, options->config_given, error) < 0 ||
+        conf_read_environment(builder, error) < 0)
         return -1;
     conf_read_ecs(builder, "/etc/ecs/ecs.config");
     conf_read_ecs(builder, "/var/lib/ecs/ecs.config");
@@ -59,7 +62,8 @@ static int lock(const struct conf *conf, int *ret_fd, struct error *error)
     if (result == -EWOULDBLOCK)
         return error_set(error, EXIT_LOCKED, "another check is running: it holds %s", path);
     if (result == -ENOENT)
-        return error_set(error, EXIT_STATE, "%s: cannot be created: its folder is missing, make it or set `file` in [state]", path);
+        return error_set(error, EXIT_STATE,
+                         "%s: cannot be created: its folder is missing, make it or set `file` in [state]", path);
     if (result < 0)
         return error_set(error, EXIT_STATE, "%s: cannot be locked: %s", path, strerror(-result));
     return 0;
@@ -125,11 +129,13 @@ int main(int argc, char **argv)
         return complain(&error);
     check.dry_run = options.action == ACTION_DRY_RUN;
     /* A dry run writes no file, and who asked for it is at the terminal. */
-    log_setup(check.dry_run ? NULL : check.conf->log_file, check.dry_run ? LOG_LEVEL_ERROR : (enum log_level)check.conf->log_level,
+    log_setup(check.dry_run ? NULL : check.conf->log_file,
+              check.dry_run ? LOG_LEVEL_ERROR : (enum log_level)check.conf->log_level,
               options.verbose || check.dry_run);
     if (!check.dry_run && lock(check.conf, &lock_fd, &error) < 0)
         return complain(&error);
-    log_write(LOG_LEVEL_DEBUG, "startup", "%s, endpoint %s, Docker at %s", PACKAGE_STRING, check.conf->endpoint, check.conf->docker_host);
+    log_write(LOG_LEVEL_DEBUG, "startup", "%s, endpoint %s, Docker at %s", PACKAGE_STRING, check.conf->endpoint,
+              check.conf->docker_host);
     code = run(&check);
     log_write(LOG_LEVEL_DEBUG, "end", "exit code %d", (int)code);
     check_clear(&check);

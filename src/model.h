@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
-/* The words of eins: what a probe and a look at Docker can show. Plain values; nothing here owns memory but a snapshot. */
+/* The words of eins: what a probe and a look at Docker can show. Plain values; nothing here owns memory but a snapshot.
+ */
 #ifndef EINS_MODEL_H
 #define EINS_MODEL_H
 

@@ -17,10 +17,12 @@ struct options {
     bool config_given;
 };
 
-/* Parses the command line; options that stand for a key of the configuration are set in builder with CONF_OPTION. Prints nothing. --help
- * and --version end it: what follows them is not looked at. Returns 0, or -1 with code EXIT_USAGE (EXIT_CONFIG for a value that the
- * configuration does not take either) and a message that says what was expected. */
-int options_parse(int argc, char **argv, struct conf_builder *builder, struct options *ret_options, struct error *error);
+/* Parses the command line; options that stand for a key of the configuration are set in builder with CONF_OPTION.
+ * Prints nothing. --help and --version end it: what follows them is not looked at. Returns 0, or -1 with code
+ * EXIT_USAGE (EXIT_CONFIG for a value that the configuration does not take either) and a message that says what was
+ * expected. */
+int options_parse(int argc, char **argv, struct conf_builder *builder, struct options *ret_options,
+                  struct error *error);
 
 /* Prints what --help says. */
 void options_print_help(FILE *stream);

@@ -129,8 +129,8 @@ static bool rebuild(struct planner *p)
     return true;
 }
 
-int plan_make(const struct conf *conf, const struct state *state, const struct verdict *verdict, const struct snapshot *snapshot,
-              struct plan *ret_plan)
+int plan_make(const struct conf *conf, const struct state *state, const struct verdict *verdict,
+              const struct snapshot *snapshot, struct plan *ret_plan)
 {
     struct plan plan = {0};
     struct planner planner = {.conf = conf, .verdict = verdict, .seen = snapshot, .plan = &plan};
@@ -141,8 +141,8 @@ int plan_make(const struct conf *conf, const struct state *state, const struct v
         return -1;
     }
     planner.engine_restarted = generation_changed(state->generation, snapshot->generation);
-    /* A host that could not look knows nothing; and before `fall` is reached nothing is to be done, nor to be learnt: the
-     * baseline stays that of the last good look. */
+    /* A host that could not look knows nothing; and before `fall` is reached nothing is to be done, nor to be learnt:
+     * the baseline stays that of the last good look. */
     if (verdict->reach == REACH_INDETERMINATE ||
         (state->phase == PHASE_CONNECTED && verdict->reach == REACH_UNREACHABLE && !state->rebuild)) {
         /* nothing */

@@ -11,8 +11,8 @@
 #include "model.h"
 #include "state.h"
 
-/* What an operation does. The order is the order of the stages: all operations of one kind run side by side, and the next kind starts when they
- * have ended. */
+/* What an operation does. The order is the order of the stages: all operations of one kind run side by side, and the
+ * next kind starts when they have ended. */
 enum op_kind {
     OP_PAUSE_AGENT,
     OP_HOLD,         /* set on-failure on a container that is up */
@@ -60,13 +60,13 @@ struct op {
 
 /* Things worth a line that call for no operation. */
 enum note_kind {
-    NOTE_FOREIGN_PAUSE,    /* the agent was paused by somebody else */
-    NOTE_GUESSED,          /* taken over by guess after the state was lost */
-    NOTE_NOT_UNDERSTOOD,   /* its inspection failed */
-    NOTE_AUTO_REMOVE,      /* Docker refuses a restart policy for it */
-    NOTE_DEATH_UNKNOWN,    /* it died, and the engine's events do not tell how: left down */
-    NOTE_VANISHED,         /* a kept container is gone */
-    NOTE_AGENT_MISSING,    /* nobody brings a fresh agent */
+    NOTE_FOREIGN_PAUSE,  /* the agent was paused by somebody else */
+    NOTE_GUESSED,        /* taken over by guess after the state was lost */
+    NOTE_NOT_UNDERSTOOD, /* its inspection failed */
+    NOTE_AUTO_REMOVE,    /* Docker refuses a restart policy for it */
+    NOTE_DEATH_UNKNOWN,  /* it died, and the engine's events do not tell how: left down */
+    NOTE_VANISHED,       /* a kept container is gone */
+    NOTE_AGENT_MISSING,  /* nobody brings a fresh agent */
 };
 
 struct note {
@@ -91,19 +91,21 @@ struct plan {
 /* What the probe decides. */
 struct verdict {
     enum reach reach;
-    int64_t now;  /* seconds since the epoch */
+    int64_t now; /* seconds since the epoch */
 };
 
-/* Counts the probe's result and changes the phase where `fall` or `rise` is reached. Changes state; called once a check. */
+/* Counts the probe's result and changes the phase where `fall` or `rise` is reached. Changes state; called once a
+ * check. */
 struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t now, struct state *state);
 
 /* True for a container of the list whose inspection the planner needs. */
 bool plan_inspects(const struct state *state, const struct container *container);
 
-/* Makes the plan for what is known. Call it again as long as wants is not 0, each time with the state that the last plan left and with
- * what it wanted added to the snapshot. Returns 0, or -1 for want of memory with *ret_plan untouched. */
-int plan_make(const struct conf *conf, const struct state *state, const struct verdict *verdict, const struct snapshot *snapshot,
-              struct plan *ret_plan);
+/* Makes the plan for what is known. Call it again as long as wants is not 0, each time with the state that the last
+ * plan left and with what it wanted added to the snapshot. Returns 0, or -1 for want of memory with *ret_plan
+ * untouched. */
+int plan_make(const struct conf *conf, const struct state *state, const struct verdict *verdict,
+              const struct snapshot *snapshot, struct plan *ret_plan);
 
 /* Keeps only what is safe when the intent cannot be written: giving back policies and the agent. */
 void plan_keep_safe(struct plan *plan);

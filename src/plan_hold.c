@@ -110,9 +110,10 @@ static void hold_up(struct planner *p, struct state_container *known, const stru
         add_hold(p, OP_HOLD, container);
 }
 
-/* How its last run ended, by the engine's events: a stop or a kill through the API leaves its own, a crash only "die". A dockerd that finds
- * containers of a killed one stops them itself, with the same events: after a restart only a run that began since then can be judged. So it
- * is after eins has decided to start it: what led to that has been judged. */
+/* How its last run ended, by the engine's events: a stop or a kill through the API leaves its own, a crash only "die".
+ * A dockerd that finds containers of a killed one stops them itself, with the same events: after a restart only a run
+ * that began since then can be judged. So it is after eins has decided to start it: what led to that has been judged.
+ */
 static enum death death_of(const struct planner *p, const struct state_container *known)
 {
     bool by_hand = false, died = false, begun = !p->engine_restarted && !known->starting;
@@ -129,7 +130,8 @@ static enum death death_of(const struct planner *p, const struct state_container
             begun = true;
         } else if (event->kind == EVENT_DIE) {
             died = true;
-        } else if (event->kind == EVENT_STOP || (event->kind == EVENT_KILL && (event->signal == 9 || event->signal == 15))) {
+        } else if (event->kind == EVENT_STOP ||
+                   (event->kind == EVENT_KILL && (event->signal == 9 || event->signal == 15))) {
             by_hand = true; /* other signals are messages: SIGHUP to reload, SIGUSR1 to reopen a log */
         }
     }
@@ -142,8 +144,10 @@ static bool retries_used_up(const struct container *container)
            container->restart_count >= container->policy.retries;
 }
 
-/* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its last start. */
-static bool death_matters(const struct planner *p, const struct state_container *known, const struct container *container)
+/* Before a container is started the events have to tell that nobody stopped it, and that it did not finish, since its
+ * last start. */
+static bool death_matters(const struct planner *p, const struct state_container *known,
+                          const struct container *container)
 {
     /* One that ran on its last retry when the engine went had not used it up. */
     bool crashed = container->exit_code != 0 && !retries_used_up(container);
@@ -162,7 +166,9 @@ static bool is_to_be_revived(struct planner *p, const struct state_container *kn
         return false;
     if (container->status == STATUS_CREATED && !known->starting && !restarted)
         return false;
-    *ret_reason = known->starting ? REASON_START_UNFINISHED : restarted ? REASON_ENGINE_RESTARTED : REASON_DIED_BEFORE_HOLD;
+    *ret_reason = known->starting ? REASON_START_UNFINISHED
+                  : restarted     ? REASON_ENGINE_RESTARTED
+                                  : REASON_DIED_BEFORE_HOLD;
     switch (death_of(p, known)) {
     case DEATH_CRASH:
         return container->exit_code != 0 && !retries_used_up(container);
@@ -177,8 +183,8 @@ static bool is_to_be_revived(struct planner *p, const struct state_container *kn
     return false;
 }
 
-/* Whether the next start of dockerd would launch what is to stay down: it looks at on-failure and the exit code, not at who stopped it
- * (FACTS.md, Restart policies). */
+/* Whether the next start of dockerd would launch what is to stay down: it looks at on-failure and the exit code, not at
+ * who stopped it (FACTS.md, Restart policies). */
 static bool would_be_launched(const struct state_container *known, const struct container *container)
 {
     return (known->takeover == TAKEOVER_ASKED || known->takeover == TAKEOVER_SET) && container->exit_code != 0 &&

@@ -187,13 +187,18 @@ const char *plan_reason_text(enum op_reason reason)
 const char *plan_note_text(enum note_kind kind)
 {
     static const char *const texts[] = {
-        [NOTE_FOREIGN_PAUSE] = "the agent is paused, and not by eins: left alone, ECS does nothing on this host until it is unpaused",
-        [NOTE_GUESSED] = "the state was lost: taken for a container that eins held; it gets policy \"no\" back and is never removed",
+        [NOTE_FOREIGN_PAUSE] =
+            "the agent is paused, and not by eins: left alone, ECS does nothing on this host until it is unpaused",
+        [NOTE_GUESSED] =
+            "the state was lost: taken for a container that eins held; it gets policy \"no\" back and is never removed",
         [NOTE_NOT_UNDERSTOOD] = "Docker's answer about it could not be used: left alone until the next check",
-        [NOTE_AUTO_REMOVE] = "Docker removes it when it ends (AutoRemove) and refuses a restart policy: it will not survive a crash",
-        [NOTE_DEATH_UNKNOWN] = "it ended with an error, and Docker's events do not tell whether somebody stopped it: left down",
+        [NOTE_AUTO_REMOVE] =
+            "Docker removes it when it ends (AutoRemove) and refuses a restart policy: it will not survive a crash",
+        [NOTE_DEATH_UNKNOWN] =
+            "it ended with an error, and Docker's events do not tell whether somebody stopped it: left down",
         [NOTE_VANISHED] = "it was removed by somebody else in the outage",
-        [NOTE_AGENT_MISSING] = "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
+        [NOTE_AGENT_MISSING] =
+            "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
     };
 
     return texts[kind];

@@ -17,13 +17,15 @@ struct planner {
 /* Plans a check that finds, or leaves, the phase disconnected: DESIGN.md section 3. */
 void plan_hold(struct planner *p);
 
-/* Plans a check that finds the region reachable and the phase connected: recovery when something is owed, else the baseline. */
+/* Plans a check that finds the region reachable and the phase connected: recovery when something is owed, else the
+ * baseline. */
 void plan_recover(struct planner *p);
 
 /* True when every container whose inspection is needed has been inspected, or could not be. */
 bool plan_all_inspected(const struct planner *p);
 
-/* True for no container, and for one on its way out (dead, removing): nothing can be done with it, and nothing need be. */
+/* True for no container, and for one on its way out (dead, removing): nothing can be done with it, and nothing need be.
+ */
 bool plan_is_lost(const struct container *container);
 
 /* Makes the engine's generation as it is now the one that the next check compares with. */

@@ -6,7 +6,8 @@
 
 #include "text.h"
 
-/* The engine's event log holds the last 256 entries. As soon as that many could have come, some may be missing from it. */
+/* The engine's event log holds the last 256 entries. As soon as that many could have come, some may be missing from it.
+ */
 #define EVENTS_KNOWN_BELOW 250
 /* A frozen agent's stream holds about 1,100 events (FACTS.md, The real agent after an outage); stay well below. */
 #define EVENTS_AGENT_HOLDS 1000
@@ -14,7 +15,8 @@
 #define EVENTS_PER_REMOVAL 7
 
 #define STOP_TIMEOUT_DEFAULT 10 /* the engine's */
-/* A container may ask for hours; the agent would be frozen all that time. What has not stopped then is the next check's. */
+/* A container may ask for hours; the agent would be frozen all that time. What has not stopped then is the next
+ * check's. */
 #define STOP_TIMEOUT_MAX 600
 /* Some engines kill a container when the client that stops it hangs up: outlast them (FACTS.md, State codes). */
 #define STOP_MARGIN 15
@@ -43,8 +45,8 @@ static void add_await(struct planner *p, const struct op *kill, enum op_reason r
     plan_ops_depend(p->plan, start, WHEN_FAILED, await);
 }
 
-/* A fresh agent inspects everything. SIGKILL by id: a polite stop exits 0 and ends ecs-init, and behind the name there may soon be
- * ecs-init's own new container. If the kill fails, a thawed agent is better than a frozen one. */
+/* A fresh agent inspects everything. SIGKILL by id: a polite stop exits 0 and ends ecs-init, and behind the name there
+ * may soon be ecs-init's own new container. If the kill fails, a thawed agent is better than a frozen one. */
 static void renew_agent(struct planner *p, enum op_reason reason)
 {
     const struct container *agent = &p->seen->agent;
@@ -84,7 +86,8 @@ static void finish_renewal(struct planner *p)
     }
 }
 
-/* With nothing owed: an agent that somebody paused is mentioned once, and remembered so that an outage does not change whose pause it is. */
+/* With nothing owed: an agent that somebody paused is mentioned once, and remembered so that an outage does not change
+ * whose pause it is. */
 static void watch_agent(struct planner *p)
 {
     const struct container *agent = &p->seen->agent;
@@ -111,7 +114,8 @@ static void recover_agent(struct planner *p, size_t removed)
     }
     /* Frozen in the outage, by whomever, unless it was known to be paused before. */
     if (agent->status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->plan->next.fresh)) {
-        text_copy(known->id, sizeof known->id, agent->id); /* should this fail, the next check knows whose pause it is */
+        text_copy(known->id, sizeof known->id,
+                  agent->id); /* should this fail, the next check knows whose pause it is */
         known->paused_by_eins = true;
         if (removed > 0 && p->conf->recovery != RECOVERY_KEEP && events_lost(p, removed))
             renew_agent(p, REASON_EVENTS_LOST);
@@ -145,7 +149,8 @@ static void add_replacement(struct planner *p, const struct container *container
     plan_ops_depend(p->plan, removal, WHEN_DONE, stop);
 }
 
-/* Plans what one kept container is owed. Returns 1 when the container goes, or has gone, and the agent has to learn of it. */
+/* Plans what one kept container is owed. Returns 1 when the container goes, or has gone, and the agent has to learn of
+ * it. */
 static size_t recover_container(struct planner *p, struct state_container *known)
 {
     const struct container *container = model_find(p->seen, known->id);
@@ -211,7 +216,8 @@ void plan_recover(struct planner *p)
 
     if (!plan_all_inspected(p))
         p->plan->wants |= WANT_INSPECT;
-    if (p->seen->events_asked == INSPECT_NOT_YET && next->agent.paused_by_eins && p->seen->agent.status == STATUS_PAUSED)
+    if (p->seen->events_asked == INSPECT_NOT_YET && next->agent.paused_by_eins &&
+        p->seen->agent.status == STATUS_PAUSED)
         p->plan->wants |= WANT_EVENTS;
     if (p->plan->wants != 0)
         return;

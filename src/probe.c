@@ -119,7 +119,8 @@ static CURLcode set_callbacks(struct probe *probe)
     return result;
 }
 
-/* Looked at first, not only when a handshake needs it: an outage that begins without a CA store could not be seen to end. */
+/* Looked at first, not only when a handshake needs it: an outage that begins without a CA store could not be seen to
+ * end. */
 static CURLcode find_ca_store(struct probe *probe, const struct conf *conf)
 {
     bool own = conf->ca_file[0] != '\0' || conf->ca_path[0] != '\0';
@@ -139,7 +140,8 @@ static CURLcode find_ca_store(struct probe *probe, const struct conf *conf)
     } else if (folder == NULL || folder[0] == '\0' || stat(folder, &info) == 0) {
         return CURLE_OK;
     }
-    snprintf(probe->curl_error, sizeof probe->curl_error, "no certificates to trust: %.200s: %s", folder, strerror(errno));
+    snprintf(probe->curl_error, sizeof probe->curl_error, "no certificates to trust: %.200s: %s", folder,
+             strerror(errno));
     return CURLE_SSL_CACERT_BADFILE;
 }
 
@@ -183,9 +185,10 @@ static enum probe_cause classify(const struct probe *probe, CURLcode code)
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CIPHER ||
         code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS || code == CURLE_SSL_CERTPROBLEM)
         return PROBE_TLS;
-    /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to libcurl before 8.6. */
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING || code == TOO_LARGE ||
-        (code == CURLE_OUT_OF_MEMORY && probe->received > STATUS_LINE_ENDLESS))
+    /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to
+     * libcurl before 8.6. */
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING ||
+        code == TOO_LARGE || (code == CURLE_OUT_OF_MEMORY && probe->received > STATUS_LINE_ENDLESS))
         return PROBE_NOT_HTTP;
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT || code == CURLE_URL_MALFORMAT ||
         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CRL_BADFILE || code == CURLE_SSL_ENGINE_NOTFOUND ||
@@ -225,8 +228,8 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
         break;
     case PROBE_TLS:
         if (verify != X509_V_OK && verify != X509_V_ERR_UNSPECIFIED) /* that is what libcurl begins with */
-            snprintf(text, size, "TLS failed: the certificate is not valid: %s (%s)", X509_verify_cert_error_string(verify),
-                     detail);
+            snprintf(text, size, "TLS failed: the certificate is not valid: %s (%s)",
+                     X509_verify_cert_error_string(verify), detail);
         else
             snprintf(text, size, "TLS failed: %s", detail);
         break;
@@ -235,7 +238,8 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
                  conf->connect_timeout, detail);
         break;
     case PROBE_NOT_HTTP:
-        snprintf(text, size, "the answer is not HTTP: %s", code == CURLE_OUT_OF_MEMORY || code == TOO_LARGE ? "its first line does not end" : detail);
+        snprintf(text, size, "the answer is not HTTP: %s",
+                 code == CURLE_OUT_OF_MEMORY || code == TOO_LARGE ? "its first line does not end" : detail);
         break;
     case PROBE_HOST:
         snprintf(text, size, "this host could not look: %s", detail);
@@ -251,7 +255,8 @@ static void read_details(CURL *handle, struct probe_result *result)
 
     if (curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL && address[0] != '\0') {
         curl_easy_getinfo(handle, CURLINFO_PRIMARY_PORT, &port);
-        snprintf(result->address, sizeof result->address, strchr(address, ':') != NULL ? "[%s]:%ld" : "%s:%ld", address, port);
+        snprintf(result->address, sizeof result->address, strchr(address, ':') != NULL ? "[%s]:%ld" : "%s:%ld", address,
+                 port);
     }
     curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME, &seconds);
     result->seconds = seconds;

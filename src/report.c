@@ -57,7 +57,8 @@ static void counter_text(const struct conf *conf, const struct state *after, cha
         snprintf(buffer, size, "; good probe %d of %d that end the outage", after->rise_count, conf->rise);
 }
 
-void report_verdict(const struct conf *conf, const struct state *before, const struct state *after, const struct probe_result *probe)
+void report_verdict(const struct conf *conf, const struct state *before, const struct state *after,
+                    const struct probe_result *probe)
 {
     bool changed = before->phase != after->phase;
     bool counted = before->fall_count != after->fall_count || before->rise_count != after->rise_count;
@@ -69,13 +70,14 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
         return;
     }
     counter_text(conf, after, counter, sizeof counter);
-    log_write(level, "connect", "%s is %s: %s (%s%s%.3f s)%s", conf->endpoint, model_reach_name(probe->reach), probe->explanation,
-              probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds, counter);
+    log_write(level, "connect", "%s is %s: %s (%s%s%.3f s)%s", conf->endpoint, model_reach_name(probe->reach),
+              probe->explanation, probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds, counter);
     if (changed && after->phase == PHASE_DISCONNECTED)
-        log_write(LOG_LEVEL_WARNING, "ecs-offline", "outage %lld begins: Docker takes over from ECS", (long long)after->outages);
+        log_write(LOG_LEVEL_WARNING, "ecs-offline", "outage %lld begins: Docker takes over from ECS",
+                  (long long)after->outages);
     else if (changed)
-        log_write(LOG_LEVEL_WARNING, "ecs-online", "outage %lld ends after %lld s: ECS takes over again", (long long)after->outages,
-                  (long long)(after->since - before->since));
+        log_write(LOG_LEVEL_WARNING, "ecs-online", "outage %lld ends after %lld s: ECS takes over again",
+                  (long long)after->outages, (long long)(after->since - before->since));
 }
 
 static void log_op(const struct op *op, const char *tag)
@@ -159,13 +161,15 @@ void report_dry_run(FILE *stream, const struct conf *conf, const struct state *b
 
     fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
     fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
-    fprintf(stream, "Probe:   %s: %s\n", model_reach_name(probe->reach), text_escape(shown, sizeof shown, probe->explanation));
+    fprintf(stream, "Probe:   %s: %s\n", model_reach_name(probe->reach),
+            text_escape(shown, sizeof shown, probe->explanation));
     fprintf(stream, "         %s%s%.3f s\n", probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds);
     counter_text(conf, after, counter, sizeof counter);
     if (before->rebuild)
         fprintf(stream, "Phase:   not known yet (no state) -> %s%s\n", model_phase_name(after->phase), counter);
     else
-        fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase), counter);
+        fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase),
+                counter);
     if (plan == NULL) {
         fprintf(stream, "\nWhat would be done is not known: Docker could not be looked at.\n");
         return;

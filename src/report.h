@@ -10,15 +10,16 @@
 #include "probe.h"
 #include "state.h"
 
-/* Logs what the probe found and what it means for the phase. A change of phase, and a probe that counts towards one, is a warning or an info;
- * anything that is as it was is only for debugging. */
-void report_verdict(const struct conf *conf, const struct state *before, const struct state *after, const struct probe_result *probe);
+/* Logs what the probe found and what it means for the phase. A change of phase, and a probe that counts towards one, is
+ * a warning or an info; anything that is as it was is only for debugging. */
+void report_verdict(const struct conf *conf, const struct state *before, const struct state *after,
+                    const struct probe_result *probe);
 
 /* Logs each operation that ran with its container, reason and outcome, and each note. */
 void report_plan(const struct plan *plan);
 
-/* Prints what a check would do: the probe's result, the phase now and next, each operation in its order. plan is NULL when Docker could not be
- * looked at, which the log has said. */
+/* Prints what a check would do: the probe's result, the phase now and next, each operation in its order. plan is NULL
+ * when Docker could not be looked at, which the log has said. */
 void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
                     const struct probe_result *probe, const struct plan *plan);
 

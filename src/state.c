@@ -203,7 +203,8 @@ int state_load(struct state_store *store, bool read_only, int64_t now, struct st
     state_store_clear(store);
     state_init(ret_state, now);
     *error = (struct error){.code = EXIT_STATE};
-    /* A worn medium may fail once and then read well; without the state, what an outage still owes can only be guessed. */
+    /* A worn medium may fail once and then read well; without the state, what an outage still owes can only be guessed.
+     */
     for (int tries = 2; result < 0 && result != -ENOENT && tries > 0; tries--)
         result = file_read(store->path, STATE_SIZE_MAX, &text, &length);
     if (result == -ENOENT)

@@ -17,12 +17,14 @@
 /* How far eins has taken over a container's restart policy. */
 enum takeover {
     TAKEOVER_NONE,  /* baseline only: it ran at the last connected look */
-    TAKEOVER_LEFT,  /* kept, but with its own policy: Docker restarts it anyway, or refuses another policy, or it is to stay down */
+    TAKEOVER_LEFT,  /* kept, but with its own policy: Docker restarts it anyway, or refuses another policy, or it is to
+                       stay down */
     TAKEOVER_ASKED, /* kept; the change is intended and not yet known to be in effect */
     TAKEOVER_SET,   /* kept; Docker said 200 */
 };
 
-/* What recovery decided for a kept container. Decided once, so that a later check never takes a restart of after the outage for one in it. */
+/* What recovery decided for a kept container. Decided once, so that a later check never takes a restart of after the
+ * outage for one in it. */
 enum fate { FATE_NONE, FATE_RESTORE, FATE_REPLACE };
 
 struct state_container {
@@ -41,7 +43,7 @@ struct state_container {
 struct state_agent {
     char id[MODEL_ID_SIZE]; /* the agent that was found paused or that eins paused, or empty */
     bool paused_by_eins;
-    int64_t paused_at;           /* seconds since the epoch; 0 when unknown */
+    int64_t paused_at;            /* seconds since the epoch; 0 when unknown */
     char renewing[MODEL_ID_SIZE]; /* the agent that eins means to replace by a fresh one, or empty */
     int64_t renew_since;
 };
@@ -49,7 +51,7 @@ struct state_agent {
 struct state {
     bool rebuild; /* nothing is known yet: the first look at Docker decides (in memory, and in the file until then) */
     enum phase phase;
-    bool fresh; /* Docker has not been looked at since the phase began */
+    bool fresh;    /* Docker has not been looked at since the phase began */
     int64_t since; /* when the phase began, seconds since the epoch */
     int fall_count;
     int rise_count;
@@ -67,8 +69,8 @@ void state_init(struct state *state, int64_t now);
 /* Frees what the state owns. */
 void state_clear(struct state *state);
 
-/* Copies source, with room for extra more containers, so that state_add cannot fail that often. Returns 0, or -1 for want of memory
- * with *ret_copy untouched. */
+/* Copies source, with room for extra more containers, so that state_add cannot fail that often. Returns 0, or -1 for
+ * want of memory with *ret_copy untouched. */
 int state_copy(const struct state *source, size_t extra, struct state *ret_copy);
 
 /* The container with that id or NULL; borrowed. */
@@ -83,25 +85,26 @@ void state_remove(struct state *state, struct state_container *container);
 /* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory (or of SHA-256). */
 char *state_render(const struct state *state, size_t *ret_length);
 
-/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state untouched; the
- * code is EXIT_CONFIG when the text is to blame, EXIT_STATE when it could not be judged (memory, libcrypto). */
+/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state untouched;
+ * the code is EXIT_CONFIG when the text is to blame, EXIT_STATE when it could not be judged (memory, libcrypto). */
 int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct error *error);
 
 /* Where the state is, and what is known to be in the file: written only when it differs. */
 struct state_store {
-    const char *path;   /* borrowed */
-    char *text;         /* what the file holds now, or NULL when it is not known; owned */
+    const char *path; /* borrowed */
+    char *text;       /* what the file holds now, or NULL when it is not known; owned */
     size_t length;
     char set_aside[600]; /* where an unusable file was moved to, or empty */
 };
 
-/* Loads the state. A file that is missing or unusable is no error: *ret_state is then one to be rebuilt; an unusable file has been set
- * aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise). With read_only nothing is set aside. Returns 0, or -1 with
- * code EXIT_STATE only when this host is short of something (memory, descriptors, SHA-256): that says nothing about the file. */
+/* Loads the state. A file that is missing or unusable is no error: *ret_state is then one to be rebuilt; an unusable
+ * file has been set aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise). With read_only
+ * nothing is set aside. Returns 0, or -1 with code EXIT_STATE only when this host is short of something (memory,
+ * descriptors, SHA-256): that says nothing about the file. */
 int state_load(struct state_store *store, bool read_only, int64_t now, struct state *ret_state, struct error *error);
 
-/* Writes the state if it differs from what the file holds, atomically; otherwise bumps the file's mtime, when bump is true. Returns 0,
- * or -1 with code EXIT_STATE. */
+/* Writes the state if it differs from what the file holds, atomically; otherwise bumps the file's mtime, when bump is
+ * true. Returns 0, or -1 with code EXIT_STATE. */
 int state_save(struct state_store *store, const struct state *state, bool bump, struct error *error);
 
 void state_store_clear(struct state_store *store);

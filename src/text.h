@@ -14,7 +14,8 @@ bool text_copy(char *buffer, size_t size, const char *text);
  * and leaves ret_number untouched, for anything else. */
 bool text_parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_number);
 
-/* Parses yes/no, true/false, on/off, 1/0 in any case. Returns false, and leaves ret_value untouched, for anything else. */
+/* Parses yes/no, true/false, on/off, 1/0 in any case. Returns false, and leaves ret_value untouched, for anything else.
+ */
 bool text_parse_bool(const char *text, bool *ret_value);
 
 /* True for 64 lower-case hexadecimal digits: the only form of a container id that may become part of a request path. */

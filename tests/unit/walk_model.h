@@ -35,7 +35,7 @@ struct box {
     enum cause cause;
     unsigned began;   /* under which run of dockerd */
     uint64_t started; /* the number of the event that tells so */
-    uint64_t ended; /* the number of the first event that tells how it ended */
+    uint64_t ended;   /* the number of the first event that tells how it ended */
 };
 
 struct world {

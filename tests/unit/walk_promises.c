@@ -278,8 +278,7 @@ static bool same_place(const struct story *a, const struct story *b)
 {
     if (model_is_up(a->world.agent.status) != model_is_up(b->world.agent.status) ||
         (a->world.agent.status == STATUS_PAUSED) != (b->world.agent.status == STATUS_PAUSED) ||
-        a->eins.disk.container_count != b->eins.disk.container_count ||
-        owes(&a->eins.disk) != owes(&b->eins.disk))
+        a->eins.disk.container_count != b->eins.disk.container_count || owes(&a->eins.disk) != owes(&b->eins.disk))
         return false;
     for (size_t i = 0; i < WORLD_BOXES; i++) {
         const struct container *box = &a->world.boxes[i].shown, *twin = &b->world.boxes[i].shown;
