@@ -67,6 +67,7 @@ enum note_kind {
     NOTE_DEATH_UNKNOWN,  /* it died, and the engine's events do not tell how: left down */
     NOTE_VANISHED,       /* a kept container is gone */
     NOTE_AGENT_MISSING,  /* nobody brings a fresh agent */
+    NOTE_AGENT_DOWN,     /* it does not run, and the region is there */
 };
 
 struct note {

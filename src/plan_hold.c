@@ -35,6 +35,9 @@ static void hold_agent(struct planner *p)
             plan_ops_note(p->plan, NOTE_FOREIGN_PAUSE, agent->id, agent->name);
         break;
     case STATUS_GONE:
+        if (next->paused_by_eins)
+            break; /* perhaps it was only renamed: recovery asks by its id */
+        /* fall through */
     case STATUS_CREATED:
     case STATUS_RESTARTING:
     case STATUS_REMOVING:

@@ -199,6 +199,9 @@ const char *plan_note_text(enum note_kind kind)
         [NOTE_VANISHED] = "it was removed by somebody else in the outage",
         [NOTE_AGENT_MISSING] =
             "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
+        [NOTE_AGENT_DOWN] =
+            "the agent does not run, so ECS does nothing on this host; unless ecs-init brings it back by "
+            "itself, start it, for example with systemctl restart ecs",
     };
 
     return texts[kind];

@@ -87,7 +87,7 @@ static void finish_renewal(struct planner *p)
 }
 
 /* With nothing owed: an agent that somebody paused is mentioned once, and remembered so that an outage does not change
- * whose pause it is. */
+ * whose pause it is. So is one that does not run when the region comes back. */
 static void watch_agent(struct planner *p)
 {
     const struct container *agent = &p->seen->agent;
@@ -95,6 +95,8 @@ static void watch_agent(struct planner *p)
 
     if (agent->status != STATUS_PAUSED) {
         *next = (struct state_agent){0};
+        if (agent->status != STATUS_RUNNING && p->plan->next.fresh)
+            plan_ops_note(p->plan, NOTE_AGENT_DOWN, agent->id, p->conf->agent);
     } else if (strcmp(next->id, agent->id) != 0 || next->paused_by_eins) {
         *next = (struct state_agent){0};
         text_copy(next->id, sizeof next->id, agent->id);
@@ -123,6 +125,12 @@ static void recover_agent(struct planner *p, size_t removed)
             plan_ops_add(p->plan, OP_UNPAUSE_AGENT, REASON_RECOVERED, agent->id, agent->name);
         return;
     }
+    /* It may only have been renamed, and be as frozen as it was: its id finds it. */
+    if (agent->status == STATUS_GONE && known->paused_by_eins) {
+        plan_ops_add(p->plan, OP_UNPAUSE_AGENT, REASON_RECOVERED, known->id, p->conf->agent);
+        plan_ops_note(p->plan, NOTE_AGENT_DOWN, known->id, p->conf->agent);
+        return;
+    }
     watch_agent(p);
 }
 
@@ -137,6 +145,15 @@ static enum fate judge(const struct planner *p, const struct state_container *kn
     if (known->takeover == TAKEOVER_SET && container->policy.kind != POLICY_ON_FAILURE)
         return FATE_RESTORE;
     return strcmp(known->started_at, container->started_at) == 0 ? FATE_RESTORE : FATE_REPLACE;
+}
+
+/* Exited ones too: with on-failure left on it, the next start of dockerd would launch it. */
+static void add_restore(struct planner *p, const struct state_container *known, struct policy from)
+{
+    struct op *op = plan_ops_add(p->plan, OP_RESTORE, REASON_RECOVERED, known->id, known->name);
+
+    op->from = from;
+    op->to = known->policy;
 }
 
 static void add_replacement(struct planner *p, const struct container *container)
@@ -157,7 +174,14 @@ static size_t recover_container(struct planner *p, struct state_container *known
 
     if (plan_is_lost(container)) {
         plan_ops_note(p->plan, NOTE_VANISHED, known->id, known->name);
-        state_remove(&p->plan->next, known);
+        if (container != NULL || known->takeover == TAKEOVER_LEFT || known->fate == FATE_REPLACE) {
+            state_remove(&p->plan->next, known);
+        } else {
+            /* A list may have left it out. Docker's answer to its id tells, and a policy is never left behind. */
+            known->fate = FATE_RESTORE;
+            known->running = false;
+            add_restore(p, known, (struct policy){POLICY_ON_FAILURE, p->conf->retries});
+        }
         return 1;
     }
     if (container->inspected != INSPECT_DONE) {
@@ -167,13 +191,8 @@ static size_t recover_container(struct planner *p, struct state_container *known
     }
     known->fate = judge(p, known, container);
     known->running = model_is_up(container->status);
-    if (known->takeover != TAKEOVER_LEFT) {
-        /* Exited ones too: with on-failure left on it, the next start of dockerd would launch it. */
-        struct op *op = plan_ops_add(p->plan, OP_RESTORE, REASON_RECOVERED, known->id, known->name);
-
-        op->from = container->policy;
-        op->to = known->policy;
-    }
+    if (known->takeover != TAKEOVER_LEFT)
+        add_restore(p, known, container->policy);
     if (known->fate == FATE_REPLACE) {
         add_replacement(p, container);
         return 1;

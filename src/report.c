@@ -80,6 +80,11 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
                   (long long)after->outages, (long long)(after->since - before->since));
 }
 
+static const char *id_text(const char *id)
+{
+    return id[0] != '\0' ? id : "not there";
+}
+
 static void log_op(const struct op *op, const char *tag)
 {
     static const char *const endings[] = {
@@ -103,7 +108,7 @@ void report_plan(const struct plan *plan)
     const char *tag = plan->next.phase == PHASE_DISCONNECTED ? "ecs-offline" : "ecs-online";
 
     for (size_t i = 0; i < plan->note_count; i++)
-        log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", plan->notes[i].name, plan->notes[i].id,
+        log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", plan->notes[i].name, id_text(plan->notes[i].id),
                   plan_note_text(plan->notes[i].kind));
     for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
         for (size_t i = 0; i < plan->op_count; i++) {
@@ -149,8 +154,8 @@ static void print_notes(FILE *stream, const struct plan *plan)
     if (plan->note_count > 0)
         fprintf(stream, "\nTo be known:\n");
     for (size_t i = 0; i < plan->note_count; i++) {
-        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name), plan->notes[i].id,
-                plan_note_text(plan->notes[i].kind));
+        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name),
+                id_text(plan->notes[i].id), plan_note_text(plan->notes[i].kind));
     }
 }
 

@@ -161,6 +161,18 @@ def test_what_ecs_launches_after_the_outage_is_left_alone(docker, agent, outage)
     assert docker.view() == before
 
 
+def test_an_agent_that_was_renamed_in_the_outage_is_unpaused_by_its_id(docker, agent, eins, outage):
+    docker.run("web")
+    outage.before()
+    outage.begin()
+    docker.api.post(f"/containers/{agent.id}/rename?name=old-agent")
+    outage.again()
+    result = outage.end()
+    assert docker.status("old-agent") == "running", result
+    assert "WARNING" in result.log_text and "systemctl restart ecs" in result.log_text, result
+    assert "agent does not run" not in eins.check().log_text, "it is said once"
+
+
 # -- in which order ----------------------------------------------------------------------------------------------------------
 
 

@@ -62,7 +62,8 @@ class Engine(Containers):
         if live_restore is not None:
             self.live_restore = live_restore
         with open(self.log_file, "ab") as log:
-            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                             env={**os.environ, "TMPDIR": self._inside})  # a containerd that hangs leaves its stacks there
         try:
             wait_for(self._answers, START_TIMEOUT, "dockerd answers")
         except (NotInTime, RuntimeError) as error:
@@ -126,12 +127,17 @@ class Engine(Containers):
     # -- how -----------------------------------------------------------------------------------------------------------
 
     def _command(self):
-        inside = self.folder[len(self.root):]
+        inside = self._inside
         command = [*self.command_prefix, self.dockerd, "--host", f"unix://{inside}/docker.sock", "--data-root", inside + "/data",
                    "--exec-root", inside + "/exec", "--pidfile", inside + "/pid", "--iptables=false", "--ip-masq=false",
                    "--bridge=none", "--cgroup-parent", "/" + self.token, "--exec-opt", "native.cgroupdriver=cgroupfs",
                    "--log-level", "warn"]
         return command + (["--live-restore"] if self.live_restore else []) + self.arguments
+
+    @property
+    def _inside(self):
+        """The engine's folder as the engine sees it."""
+        return self.folder[len(self.root):]
 
     @property
     def command_prefix(self):

@@ -227,6 +227,10 @@ static void look(struct trial *trial, unsigned wants, const struct state *state,
 {
     if ((wants & WANT_LIST) != 0)
         show_list(world, seen);
+    if (trial->empty_list) {
+        seen->container_count = 0;
+        seen->agent = (struct container){.status = STATUS_GONE};
+    }
     if ((wants & WANT_INSPECT) != 0)
         show_inspect(world, state, seen);
     for (size_t i = 0; (wants & WANT_INSPECT) != 0 && i < seen->container_count; i++) {

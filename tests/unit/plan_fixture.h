@@ -32,7 +32,8 @@ struct trial {
     bool docker_down;    /* Docker does not answer */
     unsigned fail_kinds; /* operations of these kinds (1 << kind) fail without effect */
     bool fail_inspections;
-    uint32_t chaos; /* if not 0, seeds failures of operations, with or without effect, and of inspections */
+    bool empty_list; /* Docker's list leaves out what there is */
+    uint32_t chaos;  /* if not 0, seeds failures of operations, with or without effect, and of inspections */
     void (*interrupt)(void *context);
     void (*before_op)(void *context, const struct op *op);
     void (*after_write)(void *context, const struct state *before, const struct state *after);

@@ -61,8 +61,41 @@ static void agent_has_to_learn_of_what_a_person_removed(void **unused)
     stage_in_outage(&s);
     world_remove(&s.world, s.web);
     world_noise(&s.world, 300);
-    check(&s, REACH_REACHABLE, "restore:db kill-agent await-agent");
+    check(&s, REACH_REACHABLE, "restore:web? restore:db kill-agent await-agent");
     assert_true(noted(&s, NOTE_VANISHED));
+    stage_clear(&s);
+}
+
+static void agent_that_was_renamed_in_the_outage_is_found_by_its_id(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.how.empty_list = true;
+    check(&s, REACH_UNREACHABLE, "");
+    s.how.empty_list = true;
+    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent");
+    assert_true(noted(&s, NOTE_AGENT_DOWN));
+    assert_int_equal(s.world.agent.status, STATUS_RUNNING);
+    assert_false(owes(&s.eins.disk));
+    check(&s, REACH_REACHABLE, "");
+    stage_clear(&s);
+}
+
+static void agent_that_does_not_run_when_the_region_is_back_is_mentioned_once(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.world.has_ecs_init = false;
+    world_end_agent(&s.world, 0);
+    check(&s, REACH_UNREACHABLE, "");
+    check(&s, REACH_REACHABLE, "restore:web restore:db");
+    assert_true(noted(&s, NOTE_AGENT_DOWN));
+    check(&s, REACH_REACHABLE, "");
+    assert_false(noted(&s, NOTE_AGENT_DOWN));
     stage_clear(&s);
 }
 
@@ -240,6 +273,8 @@ int main(void)
         cmocka_unit_test(agent_paused_at_a_time_unknown_is_renewed),
         cmocka_unit_test(agent_that_need_not_learn_of_removals_is_thawed),
         cmocka_unit_test(agent_has_to_learn_of_what_a_person_removed),
+        cmocka_unit_test(agent_that_was_renamed_in_the_outage_is_found_by_its_id),
+        cmocka_unit_test(agent_that_does_not_run_when_the_region_is_back_is_mentioned_once),
         cmocka_unit_test(agent_that_cannot_be_killed_is_thawed),
         cmocka_unit_test(old_agent_is_started_when_nobody_makes_a_new_one),
         cmocka_unit_test(renewal_is_finished_wherever_it_was_killed),

@@ -134,7 +134,7 @@ static void keeping_removes_nothing_and_thaws_whatever_was_lost(void **unused)
     stage_crash_web(&s);
     world_remove(&s.world, s.db);
     world_noise(&s.world, 300);
-    check(&s, REACH_REACHABLE, "restore:web unpause-agent");
+    check(&s, REACH_REACHABLE, "restore:web restore:db? unpause-agent");
     stage_clear(&s);
 }
 

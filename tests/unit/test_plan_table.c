@@ -19,6 +19,7 @@ enum box_rule {
     HOLD,
     REVIVE,
     GIVE_BACK,
+    ASK_BY_ID, /* give back what the list does not show: Docker tells whether it is there */
     REPLACE,
 };
 
@@ -101,6 +102,8 @@ static enum box_rule rule_of_box(const struct combo *c)
         return rule_of_outage(c);
     if (!c->kept)
         return is_up(c) ? BASELINE : FORGET; /* connected, nothing owed: nothing but the baseline */
+    if (c->box == GONE && c->takeover != TAKEOVER_LEFT && c->fate != FATE_REPLACE)
+        return ASK_BY_ID;
     if (is_lost(c))
         return FORGET;
     if (c->guessed || c->recovery == RECOVERY_KEEP)
@@ -129,6 +132,8 @@ static enum agent_rule rule_of_agent(const struct combo *c)
         return FOREIGN; /* paused while connected is somebody's will */
     if (is_outage(c) && c->agent == NEW_PAUSED)
         return TAKEN_OVER; /* paused in the outage, it must not stay so */
+    if (c->agent == ABSENT)
+        return is_outage(c) ? KNOWN_AS_IT_IS : UNPAUSE; /* the one that eins paused may only have another name now */
     if (c->agent != PAUSED_BY_EINS && c->agent != NEW_PAUSED)
         return NO_AGENT;
     if (agent_must_learn && c->box == NOBODY_KNOWS && c->recovery == RECOVERY_REPLACE)
@@ -163,6 +168,11 @@ static const struct op *find_op(const struct plan *plan, enum op_kind kind)
     return NULL;
 }
 
+static const char *agent_id(const struct scene *s)
+{
+    return s->combo.agent == ABSENT ? s->state.agent.id : s->truth.agent.id;
+}
+
 static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rule agent_rule)
 {
     bool left = s->combo.takeover == TAKEOVER_LEFT;
@@ -175,7 +185,7 @@ static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rul
         wanted = 1u << OP_HOLD;
     else if (rule == REVIVE)
         wanted = 1u << OP_START | (holds_after ? 1u << OP_HOLD_STARTED : 0);
-    else if (rule == LET_GO || (rule == GIVE_BACK && !left))
+    else if (rule == LET_GO || rule == ASK_BY_ID || (rule == GIVE_BACK && !left))
         wanted = 1u << OP_RESTORE;
     else if (rule == REPLACE)
         wanted = 1u << OP_STOP | 1u << OP_REMOVE | (left ? 0 : 1u << OP_RESTORE);
@@ -191,7 +201,7 @@ static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rul
 
         expect((planned & 1u << op->kind) == 0);
         planned |= 1u << op->kind;
-        expect(strcmp(op->id, is_agents ? s->truth.agent.id : BOX) == 0); /* nothing else is eins's to touch */
+        expect(strcmp(op->id, is_agents ? agent_id(s) : BOX) == 0); /* nothing else is eins's to touch */
     }
     expect(planned == wanted);
 }
@@ -217,7 +227,8 @@ static void expect_op_details(const struct scene *s)
     op = find_op(plan, OP_HOLD);
     expect(op == NULL || (model_policy_equal(op->to, scene_hold) && model_policy_equal(op->from, s->box.policy)));
     op = find_op(plan, OP_RESTORE);
-    expect(op == NULL || (model_policy_equal(op->to, scene_saved) && model_policy_equal(op->from, s->box.policy)));
+    expect(op == NULL || (model_policy_equal(op->to, scene_saved) &&
+                          model_policy_equal(op->from, s->combo.box == GONE ? scene_hold : s->box.policy)));
 }
 
 /* What is taken over now has the policy that Docker shows; what was taken over before keeps what was saved then. */
@@ -242,7 +253,7 @@ static void expect_kept(const struct scene *s, enum box_rule rule, const struct 
         expect(next->revived == (c->box == CRASHED && !c->engine_restarted)); /* a death that the agent may have seen */
     if (rule == LEAVE_DOWN || rule == LET_GO)
         expect(!next->running && !next->starting);
-    if (rule == GIVE_BACK)
+    if (rule == GIVE_BACK || rule == ASK_BY_ID)
         expect(next->fate == FATE_RESTORE && next->running == is_up(c));
     if (rule == REPLACE)
         expect(next->fate == FATE_REPLACE);
@@ -266,13 +277,22 @@ static void expect_box(const struct scene *s, enum box_rule rule)
         expect_kept(s, rule, next);
 }
 
+static bool agent_is_down(const struct combo *c)
+{
+    bool stopped = c->agent == ENDED || c->agent == RESTARTS;
+
+    return (c->agent == ABSENT && (c->situation == ONLINE || c->situation == ROSE)) ||
+           (stopped && c->situation == ROSE);
+}
+
 static void expect_agent(const struct scene *s, enum agent_rule rule)
 {
     const struct state_agent *next = &s->plan.next.agent;
-    bool is_this = strcmp(next->id, s->truth.agent.id) == 0;
+    bool is_this = strcmp(next->id, agent_id(s)) == 0;
 
     expect((s->notes & 1u << NOTE_FOREIGN_PAUSE) == (rule == FOREIGN ? 1u << NOTE_FOREIGN_PAUSE : 0));
-    expect((strcmp(next->renewing, s->truth.agent.id) == 0 && next->renew_since == NOW) == (rule == RENEW));
+    expect(((s->notes & 1u << NOTE_AGENT_DOWN) != 0) == agent_is_down(&s->combo));
+    expect((strcmp(next->renewing, agent_id(s)) == 0 && next->renew_since == NOW) == (rule == RENEW));
     switch (rule) {
     case UNPAUSE: /* should it fail, the next check has to know that it may do it */
     case RENEW:
