@@ -198,6 +198,13 @@ static int sync_to_disk(int fd)
     return 0;
 }
 
+static int sync_folder(int folder)
+{
+    int result = sync_to_disk(folder);
+
+    return result == -EINVAL ? 0 : result; /* a file system that cannot sync folders */
+}
+
 static bool is_temporary_of(const char *entry, const char *name)
 {
     size_t length = strlen(name);
@@ -266,8 +273,18 @@ int file_write_atomic(const char *path, const char *text, size_t length, mode_t 
         unlink(temporary);
         return result;
     }
-    result = sync_to_disk(folder);
-    return result == -EINVAL ? 0 : result; /* a file system that cannot sync folders */
+    return sync_folder(folder);
+}
+
+int file_remove(const char *path)
+{
+    cleanup_close int folder = open_folder(path);
+
+    if (folder < 0)
+        return folder == -ENOENT ? 0 : folder;
+    if (unlink(path) != 0 && errno != ENOENT)
+        return -errno;
+    return sync_folder(folder);
 }
 
 int file_touch(const char *path)

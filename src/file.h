@@ -29,6 +29,10 @@ int file_write_all(int fd, const char *text, size_t length);
  * changed. Only the holder of a lock may write a file this way: the temporary files of killed writers are removed. */
 int file_write_atomic(const char *path, const char *text, size_t length, mode_t mode);
 
+/* Removes a file, or the link that has its name, and syncs the folder. That there is none is no error. Returns 0 or a
+ * negative errno. */
+int file_remove(const char *path);
+
 /* Sets the modification time to now and writes nothing else. Returns 0 or a negative errno. */
 int file_touch(const char *path);
 

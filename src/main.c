@@ -39,6 +39,12 @@ static int complain(const struct error *error)
     return (int)error->code;
 }
 
+static enum exit_code fail(const struct error *error)
+{
+    log_write(LOG_LEVEL_ERROR, "begin", "%s", error->text);
+    return error->code;
+}
+
 static int configure(struct conf_builder *builder, const struct options *options, struct error *error)
 {
     if (conf_read_file(builder, options->config, options->config_given, error) < 0 ||
@@ -46,7 +52,7 @@ static int configure(struct conf_builder *builder, const struct options *options
         return -1;
     conf_read_ecs(builder, "/etc/ecs/ecs.config");
     conf_read_ecs(builder, "/var/lib/ecs/ecs.config");
-    return conf_finish(builder, error);
+    return options->action == ACTION_RESET ? 0 : conf_finish(builder, error); /* a reset asks no region */
 }
 
 static int lock(const struct conf *conf, int *ret_fd, struct error *error)
@@ -85,17 +91,17 @@ static enum exit_code run(struct check *check)
 {
     const struct conf *conf = check->conf;
     time_t now = time(NULL);
+    struct timespec uptime = {.tv_sec = PLAN_BOOT_PATIENCE};
     struct error error;
     struct state before;
     struct plan plan;
 
-    if (load(check, now, &error) < 0 || http_init(&error) < 0) {
-        log_write(LOG_LEVEL_ERROR, "begin", "%s", error.text);
-        return error.code;
-    }
+    if (load(check, now, &error) < 0 || http_init(&error) < 0)
+        return fail(&error);
     before = check->state; /* its numbers only: the containers stay where they are */
     probe_region(conf, &check->probe);
-    check->verdict = plan_verdict(conf, check->probe.reach, now, &check->state);
+    (void)clock_gettime(CLOCK_BOOTTIME, &uptime);
+    check->verdict = plan_verdict(conf, check->probe.reach, now, uptime.tv_sec, &check->state);
     report_verdict(conf, &before, &check->state, &check->probe);
     check_reconcile(check, &plan);
     if (!check->dry_run)
@@ -106,6 +112,31 @@ static enum exit_code run(struct check *check)
         report_dry_run(stdout, conf, &before, &check->state, &check->probe, NULL);
     plan_clear(&plan);
     return check->probe.reach == REACH_INDETERMINATE ? EXIT_PROBE : check->code;
+}
+
+/* Everything back, whatever the region is like, and then eins knows nothing any more. */
+static enum exit_code reset(struct check *check)
+{
+    struct error error;
+    struct plan plan = {0};
+
+    if (load(check, time(NULL), &error) < 0 || http_init(&error) < 0)
+        return fail(&error);
+    check->verdict = plan_reset(time(NULL), &check->state);
+    if (check->state.rebuild || state_owes(&check->state)) /* otherwise a Docker that is gone already is not missed */
+        check_reconcile(check, &plan);
+    if (check->dry_run)
+        report_reset(stdout, check->code == EXIT_DONE ? &plan : NULL);
+    else if (check->code != EXIT_DONE)
+        check_save(check, &check->state, false);
+    else if (state_forget(&check->store, &error) < 0)
+        return fail(&error);
+    if (!check->dry_run)
+        log_write(check->code == EXIT_DONE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "end", "reset: %s",
+                  check->code == EXIT_DONE ? "eins holds nothing any more, and its state is forgotten"
+                                           : "not everything could be given back; the state is kept: run it again");
+    plan_clear(&plan);
+    return check->code;
 }
 
 int main(int argc, char **argv)
@@ -127,16 +158,16 @@ int main(int argc, char **argv)
         return puts(PACKAGE_STRING), EXIT_DONE;
     if (configure(&builder, &options, &error) < 0)
         return complain(&error);
-    check.dry_run = options.action == ACTION_DRY_RUN;
-    /* A dry run writes no file, and who asked for it is at the terminal. */
+    check.dry_run = options.dry_run;
+    /* A dry run writes no file; who asked for it, or for a reset, is at the terminal. */
     log_setup(check.dry_run ? NULL : check.conf->log_file,
               check.dry_run ? LOG_LEVEL_ERROR : (enum log_level)check.conf->log_level,
-              options.verbose || check.dry_run);
+              options.verbose || check.dry_run || options.action == ACTION_RESET);
     if (!check.dry_run && lock(check.conf, &lock_fd, &error) < 0)
         return complain(&error);
     log_write(LOG_LEVEL_DEBUG, "startup", "%s, endpoint %s, Docker at %s", PACKAGE_STRING, check.conf->endpoint,
               check.conf->docker_host);
-    code = run(&check);
+    code = options.action == ACTION_RESET ? reset(&check) : run(&check);
     log_write(LOG_LEVEL_DEBUG, "end", "exit code %d", (int)code);
     check_clear(&check);
     log_close();

@@ -15,7 +15,7 @@
 #define HELP_COLUMN 27
 #define HELP_WIDTH 79
 
-enum option_kind { OPTION_KEY, OPTION_CONFIG, OPTION_ACTION, OPTION_VERBOSE, OPTION_INTERVAL };
+enum option_kind { OPTION_KEY, OPTION_CONFIG, OPTION_ACTION, OPTION_DRY_RUN, OPTION_VERBOSE, OPTION_INTERVAL };
 
 struct option_entry {
     enum option_kind kind;
@@ -40,8 +40,10 @@ static const struct option_entry entries[] = {
     {OPTION_KEY, "docker", 0, "HOST", "unix:///path or tcp://host:port; before the default comes $DOCKER_HOST",
      "docker", "host", 0},
     {OPTION_KEY, "endpoint", 0, "URL", "probe this instead of the region's own endpoint", "region", "endpoint", 0},
-    {OPTION_ACTION, "dry-run", 0, NULL, "probe, look, say what would be done; change nothing", NULL, NULL,
-     ACTION_DRY_RUN},
+    {OPTION_DRY_RUN, "dry-run", 0, NULL, "probe, look, say what would be done; change nothing", NULL, NULL, 0},
+    {OPTION_ACTION, "reset", 0, NULL,
+     "before removing eins: give policies back, unpause the agent if eins paused it, forget the state; removes nothing",
+     NULL, NULL, ACTION_RESET},
     {OPTION_VERBOSE, "verbose", 'v', NULL, "also log to standard error", NULL, NULL, 0},
     {OPTION_ACTION, "help", 'h', NULL, "this text", NULL, NULL, ACTION_HELP},
     {OPTION_ACTION, "version", 'V', NULL, "name and version", NULL, NULL, ACTION_VERSION},
@@ -164,6 +166,9 @@ static int take_option(const struct option_entry *entry, struct conf_builder *bu
         return 0;
     case OPTION_ACTION:
         options->action = entry->action;
+        return 0;
+    case OPTION_DRY_RUN:
+        options->dry_run = true;
         return 0;
     case OPTION_VERBOSE:
         options->verbose = true;

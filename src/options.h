@@ -8,10 +8,11 @@
 
 #include "conf.h"
 
-enum options_action { ACTION_CHECK, ACTION_DRY_RUN, ACTION_HELP, ACTION_VERSION };
+enum options_action { ACTION_CHECK, ACTION_RESET, ACTION_HELP, ACTION_VERSION };
 
 struct options {
     enum options_action action;
+    bool dry_run; /* of the action: look, say, change nothing */
     bool verbose;
     const char *config; /* borrowed from argv, or CONF_PATH_DEFAULT */
     bool config_given;

@@ -17,7 +17,7 @@ static void enter(struct state *state, enum phase phase, int64_t now)
         state->outages++;
 }
 
-struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t now, struct state *state)
+struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t now, int64_t uptime, struct state *state)
 {
     struct verdict verdict = {.reach = reach, .now = now};
 
@@ -25,7 +25,7 @@ struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t n
         return verdict;
     if (state->phase == PHASE_CONNECTED) {
         state->fall_count = reach == REACH_UNREACHABLE ? state->fall_count + 1 : 0;
-        if (state->fall_count >= conf->fall)
+        if (state->fall_count >= conf->fall && uptime >= PLAN_BOOT_PATIENCE)
             enter(state, PHASE_DISCONNECTED, now);
     } else {
         state->rise_count = reach == REACH_REACHABLE ? state->rise_count + 1 : 0;
@@ -33,6 +33,13 @@ struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t n
             enter(state, PHASE_CONNECTED, now);
     }
     return verdict;
+}
+
+struct verdict plan_reset(int64_t now, struct state *state)
+{
+    if (state->phase == PHASE_DISCONNECTED)
+        enter(state, PHASE_CONNECTED, now);
+    return (struct verdict){.reach = REACH_REACHABLE, .now = now, .reset = true};
 }
 
 bool plan_inspects(const struct state *state, const struct container *container)
@@ -117,7 +124,8 @@ static bool rebuild(struct planner *p)
             text_copy(known->started_at, sizeof known->started_at, container->started_at);
             plan_ops_note(p->plan, NOTE_GUESSED, container->id, container->name);
         }
-        if (next->phase == PHASE_CONNECTED && (p->verdict->reach == REACH_UNREACHABLE || p->conf->rise > 1)) {
+        if (next->phase == PHASE_CONNECTED && !p->verdict->reset &&
+            (p->verdict->reach == REACH_UNREACHABLE || p->conf->rise > 1)) {
             next->phase = PHASE_DISCONNECTED;
             next->since = p->verdict->now;
             next->outages++;

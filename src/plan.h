@@ -34,6 +34,7 @@ enum op_reason {
     REASON_ENGINE_RESTARTED,  /* Docker or the host was restarted in the outage */
     REASON_START_UNFINISHED,  /* an earlier check meant to start it */
     REASON_RECOVERED,         /* the region is back */
+    REASON_RESET,             /* eins is to be removed */
     REASON_STAYS_DOWN,        /* nothing but a restart of Docker would start it, and nothing should */
     REASON_RESTARTED,         /* it was restarted in the outage: ECS launches its task anew */
     REASON_EVENTS_LOST,       /* the frozen agent may have missed events */
@@ -93,11 +94,20 @@ struct plan {
 struct verdict {
     enum reach reach;
     int64_t now; /* seconds since the epoch */
+    bool reset;  /* eins is to be removed: everything goes back, nothing is removed */
 };
 
-/* Counts the probe's result and changes the phase where `fall` or `rise` is reached. Changes state; called once a
- * check. */
-struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t now, struct state *state);
+/* A host that boots may be up before its network is: a failed probe begins no outage before these seconds are over.
+ * An outage that the reboot came in goes on at once. */
+#define PLAN_BOOT_PATIENCE 60
+
+/* Counts the probe's result and changes the phase where `fall` or `rise` is reached. now is in seconds since the
+ * epoch, uptime in seconds since the host booted. Changes state; called once a check. */
+struct verdict plan_verdict(const struct conf *conf, enum reach reach, int64_t now, int64_t uptime,
+                            struct state *state);
+
+/* What --reset decides instead: as if the region were back. Changes state. */
+struct verdict plan_reset(int64_t now, struct state *state);
 
 /* True for a container of the list whose inspection the planner needs. */
 bool plan_inspects(const struct state *state, const struct container *container);

@@ -175,6 +175,7 @@ const char *plan_reason_text(enum op_reason reason)
         [REASON_ENGINE_RESTARTED] = "it ran before Docker or the host was restarted",
         [REASON_START_UNFINISHED] = "an earlier check meant to start it",
         [REASON_RECOVERED] = "the region is back",
+        [REASON_RESET] = "eins is to be removed",
         [REASON_STAYS_DOWN] = "it stays down, and Docker would start it when Docker itself is restarted",
         [REASON_RESTARTED] = "it was restarted in the outage, ECS launches its task anew",
         [REASON_EVENTS_LOST] = "it may have missed events while it was paused",

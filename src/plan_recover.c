@@ -21,6 +21,17 @@
 /* Some engines kill a container when the client that stops it hangs up: outlast them (FACTS.md, State codes). */
 #define STOP_MARGIN 15
 
+/* Whether nothing is to be removed. */
+static bool keeps(const struct planner *p)
+{
+    return p->conf->recovery == RECOVERY_KEEP || p->verdict->reset;
+}
+
+static enum op_reason why_back(const struct planner *p)
+{
+    return p->verdict->reset ? REASON_RESET : REASON_RECOVERED;
+}
+
 /* Whether the paused agent, when thawed, may never learn of the containers that went. */
 static bool events_lost(const struct planner *p, size_t removed)
 {
@@ -72,7 +83,7 @@ static void finish_renewal(struct planner *p)
     if (agent->status == STATUS_PAUSED && is_old) {
         renew_agent(p, REASON_RENEWAL_UNFINISHED);
     } else if (agent->status == STATUS_PAUSED && next->paused_by_eins && strcmp(agent->id, next->id) == 0) {
-        plan_ops_add(p->plan, OP_UNPAUSE_AGENT, REASON_RECOVERED, agent->id, agent->name);
+        plan_ops_add(p->plan, OP_UNPAUSE_AGENT, why_back(p), agent->id, agent->name);
     } else if (agent->status == STATUS_RUNNING || (agent->status != STATUS_GONE && !is_old)) {
         *next = (struct state_agent){0}; /* it runs, or ecs-init is just making it */
     } else if (!waited) {
@@ -119,15 +130,15 @@ static void recover_agent(struct planner *p, size_t removed)
         text_copy(known->id, sizeof known->id,
                   agent->id); /* should this fail, the next check knows whose pause it is */
         known->paused_by_eins = true;
-        if (removed > 0 && p->conf->recovery != RECOVERY_KEEP && events_lost(p, removed))
+        if (removed > 0 && !keeps(p) && events_lost(p, removed))
             renew_agent(p, REASON_EVENTS_LOST);
         else
-            plan_ops_add(p->plan, OP_UNPAUSE_AGENT, REASON_RECOVERED, agent->id, agent->name);
+            plan_ops_add(p->plan, OP_UNPAUSE_AGENT, why_back(p), agent->id, agent->name);
         return;
     }
     /* It may only have been renamed, and be as frozen as it was: its id finds it. */
     if (agent->status == STATUS_GONE && known->paused_by_eins) {
-        plan_ops_add(p->plan, OP_UNPAUSE_AGENT, REASON_RECOVERED, known->id, p->conf->agent);
+        plan_ops_add(p->plan, OP_UNPAUSE_AGENT, why_back(p), known->id, p->conf->agent);
         plan_ops_note(p->plan, NOTE_AGENT_DOWN, known->id, p->conf->agent);
         return;
     }
@@ -137,7 +148,7 @@ static void recover_agent(struct planner *p, size_t removed)
 /* Restarted means that StartedAt differs: RestartCount does not count what dockerd's own start or a person restarts. */
 static enum fate judge(const struct planner *p, const struct state_container *known, const struct container *container)
 {
-    if (p->conf->recovery == RECOVERY_KEEP || known->guessed)
+    if (keeps(p) || known->guessed)
         return FATE_RESTORE;
     if (known->fate != FATE_NONE)
         return known->fate;
@@ -150,7 +161,7 @@ static enum fate judge(const struct planner *p, const struct state_container *kn
 /* Exited ones too: with on-failure left on it, the next start of dockerd would launch it. */
 static void add_restore(struct planner *p, const struct state_container *known, struct policy from)
 {
-    struct op *op = plan_ops_add(p->plan, OP_RESTORE, REASON_RECOVERED, known->id, known->name);
+    struct op *op = plan_ops_add(p->plan, OP_RESTORE, why_back(p), known->id, known->name);
 
     op->from = from;
     op->to = known->policy;

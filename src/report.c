@@ -51,7 +51,10 @@ static const char *op_text(const struct op *op, char *buffer, size_t size)
 static void counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size)
 {
     buffer[0] = '\0';
-    if (after->phase == PHASE_CONNECTED && after->fall_count > 0)
+    if (after->phase == PHASE_CONNECTED && after->fall_count >= conf->fall)
+        snprintf(buffer, size, "; the host has just booted, its network may be late: an outage begins %d s after boot",
+                 PLAN_BOOT_PATIENCE);
+    else if (after->phase == PHASE_CONNECTED && after->fall_count > 0)
         snprintf(buffer, size, "; failed probe %d of %d that begin an outage", after->fall_count, conf->fall);
     else if (after->phase == PHASE_DISCONNECTED && after->rise_count > 0)
         snprintf(buffer, size, "; good probe %d of %d that end the outage", after->rise_count, conf->rise);
@@ -63,7 +66,7 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
     bool changed = before->phase != after->phase;
     bool counted = before->fall_count != after->fall_count || before->rise_count != after->rise_count;
     enum log_level level = changed ? LOG_LEVEL_WARNING : counted ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
-    char counter[80];
+    char counter[120];
 
     if (probe->reach == REACH_INDETERMINATE) {
         log_write(LOG_LEVEL_ERROR, "connect", "%s: %s; nothing is changed", conf->endpoint, probe->explanation);
@@ -159,10 +162,20 @@ static void print_notes(FILE *stream, const struct plan *plan)
     }
 }
 
+static void print_plan(FILE *stream, const struct plan *plan)
+{
+    if (plan == NULL) {
+        fprintf(stream, "\nWhat would be done is not known: Docker could not be looked at.\n");
+        return;
+    }
+    print_ops(stream, plan);
+    print_notes(stream, plan);
+}
+
 void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
                     const struct probe_result *probe, const struct plan *plan)
 {
-    char shown[SENTENCE_SIZE], counter[80];
+    char shown[SENTENCE_SIZE], counter[120];
 
     fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
     fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
@@ -175,10 +188,12 @@ void report_dry_run(FILE *stream, const struct conf *conf, const struct state *b
     else
         fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase),
                 counter);
-    if (plan == NULL) {
-        fprintf(stream, "\nWhat would be done is not known: Docker could not be looked at.\n");
-        return;
-    }
-    print_ops(stream, plan);
-    print_notes(stream, plan);
+    print_plan(stream, plan);
+}
+
+void report_reset(FILE *stream, const struct plan *plan)
+{
+    fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n"
+                    "Reset:   everything that eins holds is given back, and its state is forgotten\n");
+    print_plan(stream, plan);
 }

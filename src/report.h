@@ -23,4 +23,7 @@ void report_plan(const struct plan *plan);
 void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
                     const struct probe_result *probe, const struct plan *plan);
 
+/* Prints what a reset would do; plan as above. */
+void report_reset(FILE *stream, const struct plan *plan);
+
 #endif

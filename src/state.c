@@ -81,6 +81,15 @@ void state_remove(struct state *state, struct state_container *container)
     state->container_count--;
 }
 
+bool state_owes(const struct state *state)
+{
+    for (size_t i = 0; i < state->container_count; i++) {
+        if (state->containers[i].takeover != TAKEOVER_NONE)
+            return true;
+    }
+    return state->agent.paused_by_eins || state->agent.renewing[0] != '\0';
+}
+
 static bool is_set_aside_of(const char *entry, const char *name)
 {
     size_t length = strlen(name);
@@ -273,6 +282,17 @@ int state_save(struct state_store *store, const struct state *state, bool bump, 
     store->text = text;
     store->length = length;
     text = NULL;
+    return 0;
+}
+
+int state_forget(struct state_store *store, struct error *error)
+{
+    int result = file_remove(store->path);
+
+    if (result < 0)
+        return error_set(error, EXIT_STATE, "%s: cannot be removed: %s%s", store->path, strerror(-result),
+                         write_hint(-result));
+    state_store_clear(store);
     return 0;
 }
 

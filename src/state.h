@@ -82,6 +82,9 @@ struct state_container *state_add(struct state *state, const char *id, const cha
 /* Removes it; the order of the others does not change. */
 void state_remove(struct state *state, struct state_container *container);
 
+/* True when something of an outage is not given back yet: a restart policy, the agent. */
+bool state_owes(const struct state *state);
+
 /* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory (or of SHA-256). */
 char *state_render(const struct state *state, size_t *ret_length);
 
@@ -106,6 +109,9 @@ int state_load(struct state_store *store, bool read_only, int64_t now, struct st
 /* Writes the state if it differs from what the file holds, atomically; otherwise bumps the file's mtime, when bump is
  * true. Returns 0, or -1 with code EXIT_STATE. */
 int state_save(struct state_store *store, const struct state *state, bool bump, struct error *error);
+
+/* Removes the file: eins knows nothing any more. Returns 0, or -1 with code EXIT_STATE. */
+int state_forget(struct state_store *store, struct error *error);
 
 void state_store_clear(struct state_store *store);
 

@@ -29,10 +29,10 @@ def host():
 @pytest.fixture
 def survey(region, capsys, record_property, request):
     """survey(arrange, engine): kills at every point (of `names`, and only each `step`th), and says how many there were."""
-    def run(arrange, engine, kind=Scene, names=None, step=1, arm=None, **docker):
+    def run(arrange, engine, kind=Scene, names=None, step=1, arm=None, arguments=(), **docker):
         with Eins(engine, region) as eins:
             eins.conf["docker"].update(docker)
-            with kind(arrange, engine, region, eins, arm) as scene:
+            with kind(arrange, engine, region, eins, arm, arguments) as scene:
                 text = Survey(scene, names, step).run()
         injection.report(capsys, record_property, request.node.name, text)
     return run
@@ -96,6 +96,11 @@ def test_out_of_an_outage_with_nobody_who_brings_a_fresh_agent(survey, host):
     """The old one is started by its id after agent_wait."""
     names = None if ALL_POINTS else ("rename",)
     survey(injection.events_lost, host, names=names, agent_wait=1)
+
+
+def test_a_reset_in_an_outage(survey, host):
+    """Before eins is removed: what it held is given back by the next reset."""
+    survey(injection.in_outage, host, arguments=("--reset",))
 
 
 def test_into_an_outage_on_a_real_engine(survey, docker):

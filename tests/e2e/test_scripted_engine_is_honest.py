@@ -131,6 +131,7 @@ def container_in(engine, state):
         engine.run_plain(name, FAILING, policy="always")
         wait_backoff(engine, name, BACKOFF_RESTART)
         return engine.id(name)
+    began = time.time()
     container_id = engine.create(name, DEAF if state == "deaf" else READY)
     if state == "created":
         return container_id
@@ -143,6 +144,8 @@ def container_in(engine, state):
         engine.stop_container(name)
     elif state == "killed":
         engine.api.post(f"/containers/{name}/kill")
+    if state in ("exited", "killed"):  # newer engines show the end before they log it
+        wait_for(lambda: any(event.startswith("die") for event in events(engine, container_id, began)[0]), 20, "its end is in the log")
     return container_id
 
 

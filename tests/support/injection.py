@@ -33,10 +33,12 @@ Call = collections.namedtuple("Call", "name nth text")  # text: the call and its
 
 class Scene:
     """A host just before a transition, on a scripted engine. arrange(engine, region, eins) leads there and returns the region's mode for the
-    transition and the names: container -> what the test calls it. arm(engine), if given, sets the engine's faults after each reset."""
+    transition and the names: container -> what the test calls it. arm(engine), if given, sets the engine's faults after each reset. The
+    transition is eins-check called with these arguments."""
 
-    def __init__(self, arrange, engine, region, eins, arm=None):
+    def __init__(self, arrange, engine, region, eins, arm=None, arguments=()):
         self.engine, self.region, self.eins, self._arm = engine, region, eins, arm
+        self._arguments = arguments
         self._temporary = tempfile.TemporaryDirectory(prefix="eins-strace-")
         self._trace = self._temporary.name + "/trace"
         self._arrange = arrange
@@ -77,14 +79,14 @@ class Scene:
     def undisturbed(self):
         """What a transition leaves that nothing disturbs."""
         self.reset()
-        self.eins.check()
+        self.eins.check(*self._arguments)
         return self.outcome()
 
     def without_events(self):
         """The same where Docker's event log cannot be read: then the agent, if something was removed, is renewed, which is safe always."""
         self.reset()
         self.engine.fault("^GET /events", error(500, "no events"), times=None)
-        self.eins.check()
+        self.eins.check(*self._arguments)
         return self.outcome()
 
     def record(self):
@@ -123,7 +125,7 @@ class Scene:
         for expression in expressions:
             self.eins.prefix += ["-e", expression]
         try:
-            result = self.eins.run()
+            result = self.eins.run(*self._arguments)
         finally:
             self.eins.prefix, self.eins.env = saved
         assert result.seconds < HANGS, f"it hangs, disturbed by {expressions}\n{result}"
@@ -141,7 +143,7 @@ class Scene:
         """Normal checks, one or two, lead to `expected` (or to one of the others). Returns how many it took."""
         results = []
         for number in range(1, checks + 1):
-            results.append(self.eins.run())
+            results.append(self.eins.run(*self._arguments))
             if results[-1].code == 0 and self.outcome() in (expected, *others):
                 return number
         raise AssertionError("\n".join([f"not as undisturbed after {checks} checks:", *differences(expected, self.outcome()),

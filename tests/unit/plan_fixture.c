@@ -54,7 +54,7 @@ void eins_lose_state(struct eins *eins)
 
 struct trial trial_init(enum reach reach)
 {
-    return (struct trial){.reach = reach, .kill_at = -1, .interrupt_at = -1};
+    return (struct trial){.reach = reach, .uptime = PLAN_BOOT_PATIENCE, .kill_at = -1, .interrupt_at = -1};
 }
 
 bool id_set_has(const struct id_set *set, const char *id)
@@ -277,7 +277,7 @@ void trial_run(struct trial *trial, struct eins *eins, struct world *world)
     unsigned wants = 1;
 
     assert_int_equal(state_copy(&eins->disk, 0, &state), 0);
-    verdict = plan_verdict(&eins->conf, trial->reach, world->now, &state);
+    verdict = plan_verdict(&eins->conf, trial->reach, world->now, trial->uptime, &state);
     while (wants != 0 && trial->rounds < TRIAL_ROUNDS_MAX && !trial->killed) {
         struct plan plan;
 
@@ -295,13 +295,4 @@ void trial_run(struct trial *trial, struct eins *eins, struct world *world)
         write_state(trial, eins, &state);
     model_snapshot_clear(&seen);
     state_clear(&state);
-}
-
-bool owes(const struct state *state)
-{
-    for (size_t i = 0; i < state->container_count; i++) {
-        if (state->containers[i].takeover != TAKEOVER_NONE)
-            return true;
-    }
-    return state->agent.paused_by_eins || state->agent.renewing[0] != '\0';
 }

@@ -27,6 +27,7 @@ struct id_set {
  */
 struct trial {
     enum reach reach;
+    int64_t uptime;      /* of the host, seconds; PLAN_BOOT_PATIENCE unless a test says otherwise */
     int kill_at;         /* the instruction before which it is killed; -1: never */
     int interrupt_at;    /* the instruction before which `interrupt` is called; -1: never */
     bool docker_down;    /* Docker does not answer */
@@ -69,8 +70,5 @@ struct trial trial_init(enum reach reach);
 void trial_run(struct trial *trial, struct eins *eins, struct world *world);
 
 bool id_set_has(const struct id_set *set, const char *id);
-
-/* True when something of an outage is not given back yet. */
-bool owes(const struct state *state);
 
 #endif

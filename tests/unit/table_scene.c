@@ -154,7 +154,7 @@ void scene_set(struct scene *s, unsigned long number)
     set_agent(s);
     set_events(s);
     set_box(s);
-    s->verdict = plan_verdict(&s->conf, reaches[c.situation], NOW, &s->state);
+    s->verdict = plan_verdict(&s->conf, reaches[c.situation], NOW, PLAN_BOOT_PATIENCE, &s->state);
 }
 
 /* Shows what is wanted, and nothing else. */

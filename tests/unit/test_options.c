@@ -88,8 +88,22 @@ static void every_option_lands_in_the_configuration(void **state)
     assert_string_equal(builder.conf.state_file, "/s");
     assert_string_equal(builder.conf.docker_host, "tcp://h:1");
     assert_string_equal(builder.conf.endpoint, "https://h");
-    assert_int_equal(options.action, ACTION_DRY_RUN);
+    assert_true(options.dry_run);
     assert_true(options.verbose);
+}
+
+static void a_dry_run_is_one_of_whatever_is_asked_for_in_any_order(void **state)
+{
+    struct conf_builder builder;
+    struct options options;
+
+    (void)state;
+    expect_taken(WORDS("--reset", "--dry-run"), &builder, &options);
+    assert_true(options.action == ACTION_RESET && options.dry_run);
+    expect_taken(WORDS("--dry-run", "--reset"), &builder, &options);
+    assert_true(options.action == ACTION_RESET && options.dry_run);
+    expect_taken(WORDS("--reset"), &builder, &options);
+    assert_true(options.action == ACTION_RESET && !options.dry_run);
 }
 
 static void an_option_is_named_as_the_source_and_wins_over_the_file(void **state)
@@ -124,7 +138,7 @@ static void unambiguous_abbreviations_are_taken(void **state)
     (void)state;
     expect_taken(WORDS("--reg=eu-west-1", "--dry"), &builder, &options);
     assert_string_equal(builder.conf.region, "eu-west-1");
-    assert_int_equal(options.action, ACTION_DRY_RUN);
+    assert_true(options.dry_run);
 }
 
 static void help_and_version_end_the_command_line(void **state)
@@ -310,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_options_mean_a_check),
         cmocka_unit_test(every_option_lands_in_the_configuration),
+        cmocka_unit_test(a_dry_run_is_one_of_whatever_is_asked_for_in_any_order),
         cmocka_unit_test(an_option_is_named_as_the_source_and_wins_over_the_file),
         cmocka_unit_test(the_last_of_two_equal_options_counts),
         cmocka_unit_test(unambiguous_abbreviations_are_taken),

@@ -21,7 +21,7 @@ static void connected_check_only_records_what_runs(void **unused)
     assert_int_equal(s.trial.wants[1], 0);
     assert_int_equal(s.eins.disk.container_count, 1);
     assert_true(kept(&s, s.web)->running);
-    assert_false(owes(&s.eins.disk));
+    assert_false(state_owes(&s.eins.disk));
     stage_clear(&s);
 }
 
@@ -102,6 +102,38 @@ static void outage_begins_after_fall_checks_in_a_row_and_ends_after_rise(void **
     check(&s, REACH_UNREACHABLE, "");
     check(&s, REACH_REACHABLE, "");
     check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent");
+    stage_clear(&s);
+}
+
+static void failed_probes_just_after_boot_begin_no_outage(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_set(&s);
+    for (int64_t uptime = 0; uptime < PLAN_BOOT_PATIENCE; uptime += 20) {
+        s.how.uptime = uptime;
+        check(&s, REACH_UNREACHABLE, "");
+        assert_int_equal(s.trial.wants[0], 0);
+        assert_int_equal(s.eins.disk.phase, PHASE_CONNECTED);
+    }
+    check(&s, REACH_UNREACHABLE, "pause-agent hold:web hold:db");
+    stage_clear(&s);
+}
+
+static void outage_that_a_reboot_came_in_goes_on_at_once(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    world_restart_engine(&s.world, ENGINE_POWER_LOSS);
+    s.how.uptime = 5;
+    check(&s, REACH_UNREACHABLE, NULL);
+    assert_int_equal(s.web->shown.status, STATUS_RUNNING);
+    s.how.uptime = 25;
+    check(&s, REACH_REACHABLE, NULL);
+    assert_int_equal(s.eins.disk.phase, PHASE_CONNECTED);
     stage_clear(&s);
 }
 
@@ -287,6 +319,8 @@ int main(void)
         cmocka_unit_test(what_runs_is_held_and_what_restarts_anyway_is_left),
         cmocka_unit_test(containers_that_are_not_managed_are_never_touched),
         cmocka_unit_test(outage_begins_after_fall_checks_in_a_row_and_ends_after_rise),
+        cmocka_unit_test(failed_probes_just_after_boot_begin_no_outage),
+        cmocka_unit_test(outage_that_a_reboot_came_in_goes_on_at_once),
         cmocka_unit_test(check_that_cannot_look_changes_nothing_and_counts_nothing),
         cmocka_unit_test(agent_that_comes_anew_in_the_outage_is_frozen_again),
         cmocka_unit_test(agent_that_is_replaced_under_the_pause_is_looked_for_at_once),

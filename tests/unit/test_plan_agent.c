@@ -21,7 +21,7 @@ static void agent_is_renewed_from_250_events_on(void **unused)
               events < 250 ? "restore:web restore:db stop:web remove:web unpause-agent"
                            : "restore:web restore:db stop:web remove:web kill-agent await-agent");
         assert_int_equal(s.world.agent.status, STATUS_RUNNING);
-        assert_false(owes(&s.eins.disk));
+        assert_false(state_owes(&s.eins.disk));
         stage_clear(&s);
     }
 }
@@ -78,7 +78,7 @@ static void agent_that_was_renamed_in_the_outage_is_found_by_its_id(void **unuse
     check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent");
     assert_true(noted(&s, NOTE_AGENT_DOWN));
     assert_int_equal(s.world.agent.status, STATUS_RUNNING);
-    assert_false(owes(&s.eins.disk));
+    assert_false(state_owes(&s.eins.disk));
     check(&s, REACH_REACHABLE, "");
     stage_clear(&s);
 }
@@ -128,7 +128,7 @@ static void old_agent_is_started_when_nobody_makes_a_new_one(void **unused)
     begin_renewal(&s, false);
     check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web kill-agent await-agent! start-agent");
     assert_int_equal(s.world.agent.status, STATUS_RUNNING);
-    assert_false(owes(&s.eins.disk));
+    assert_false(state_owes(&s.eins.disk));
     stage_clear(&s);
 }
 
@@ -151,7 +151,7 @@ static void renewal_is_finished_wherever_it_was_killed(void **unused)
             assert_false(strcmp(s.world.agent.id, old.id) == 0 && s.world.agent.exit_code == 0);
             assert_int_equal(s.world.agent.status, STATUS_RUNNING);
             assert_int_equal(s.web->shown.status, STATUS_GONE);
-            assert_false(owes(&s.eins.disk));
+            assert_false(state_owes(&s.eins.disk));
             check(&s, REACH_REACHABLE, "");
             stage_clear(&s);
         }

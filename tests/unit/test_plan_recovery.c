@@ -18,7 +18,7 @@ static void what_was_restarted_is_replaced_and_the_rest_stays(void **unused)
     assert_int_equal(s.web->shown.status, STATUS_GONE);
     assert_int_equal(s.db->shown.status, STATUS_RUNNING);
     assert_true(model_policy_equal(s.db->shown.policy, s.db->original));
-    assert_false(owes(&s.eins.disk));
+    assert_false(state_owes(&s.eins.disk));
     check(&s, REACH_REACHABLE, "");
     assert_int_equal(s.trial.rounds, 2);
     stage_clear(&s);

@@ -203,7 +203,7 @@ static void judge_outage(struct story *story)
 
 static void judge_recovery(struct story *story)
 {
-    if (story->eins.disk.phase != PHASE_CONNECTED || owes(&story->eins.disk))
+    if (story->eins.disk.phase != PHASE_CONNECTED || state_owes(&story->eins.disk))
         broken(story, "the outage is not over, although the region has been back long enough");
     if (story->world.agent.status == STATUS_PAUSED && story->pause_owner == PAUSE_OF_EINS)
         broken(story, "promise 3: the agent is left paused");
@@ -271,14 +271,15 @@ void story_check(struct story *story, const struct trial *how)
         story->others_paused_at_look =
             (trial->killed && story->others_paused_at_look) ||
             (story->world.agent.status == STATUS_PAUSED && story->pause_owner != PAUSE_OF_EINS);
-    story->clean = !disturbed && !story->eins.disk.rebuild && !owes(&story->eins.disk);
+    story->clean = !disturbed && !story->eins.disk.rebuild && !state_owes(&story->eins.disk);
 }
 
 static bool same_place(const struct story *a, const struct story *b)
 {
     if (model_is_up(a->world.agent.status) != model_is_up(b->world.agent.status) ||
         (a->world.agent.status == STATUS_PAUSED) != (b->world.agent.status == STATUS_PAUSED) ||
-        a->eins.disk.container_count != b->eins.disk.container_count || owes(&a->eins.disk) != owes(&b->eins.disk))
+        a->eins.disk.container_count != b->eins.disk.container_count ||
+        state_owes(&a->eins.disk) != state_owes(&b->eins.disk))
         return false;
     for (size_t i = 0; i < WORLD_BOXES; i++) {
         const struct container *box = &a->world.boxes[i].shown, *twin = &b->world.boxes[i].shown;
