@@ -13,6 +13,7 @@
 #define CONF_PATH_DEFAULT "/etc/eins/eins.conf"
 #define CONF_SIZE_MAX (64u << 10) /* bytes; a longer file is refused */
 #define CONF_TEXT_SIZE 512        /* longer values are refused */
+#define CONF_LIST_SIZE 4096       /* of hosts for which there is no proxy; likewise */
 
 enum recovery { RECOVERY_REPLACE, RECOVERY_KEEP };
 
@@ -23,7 +24,7 @@ struct conf {
     char ca_file[CONF_TEXT_SIZE];
     char ca_path[CONF_TEXT_SIZE];
     char proxy[CONF_TEXT_SIZE];
-    char no_proxy[CONF_TEXT_SIZE]; /* no key of its own: NO_PROXY of the environment or of ECS's files */
+    char no_proxy[CONF_LIST_SIZE]; /* no key of its own: NO_PROXY of the environment or of ECS's files */
     int connect_timeout;           /* seconds */
     int timeout;                   /* seconds, the whole probe */
     int fall;

@@ -139,16 +139,23 @@ static bool take_ecs(struct conf_builder *builder, const char *key, const char *
     return conf_set(builder, "region", key, value, CONF_ECS_FILE, source, &ignored) == 0;
 }
 
-static void take_no_proxy(struct conf_builder *builder, const char *value, enum conf_origin origin)
+/* Returns false for a list that is too long: a part of it would send through the proxy what must not go there. */
+static bool take_no_proxy(struct conf_builder *builder, const char *value, enum conf_origin origin)
 {
-    if (builder->no_proxy_origin < origin && text_copy(builder->conf.no_proxy, sizeof builder->conf.no_proxy, value))
+    if (strlen(value) >= sizeof builder->conf.no_proxy)
+        return false;
+    if (builder->no_proxy_origin < origin) {
+        text_copy(builder->conf.no_proxy, sizeof builder->conf.no_proxy, value);
         builder->no_proxy_origin = origin;
+    }
+    return true;
 }
 
 void conf_read_ecs(struct conf_builder *builder, const char *path)
 {
     cleanup_free char *text = NULL;
     char value[CONF_TEXT_SIZE - 16]; /* room for a scheme */
+    char list[CONF_LIST_SIZE];
     char shown[100];
     int result = file_read(path, CONF_SIZE_MAX, &text, NULL);
 
@@ -170,8 +177,8 @@ void conf_read_ecs(struct conf_builder *builder, const char *path)
     }
     if (ecs_setting(text, "HTTP_PROXY", value, sizeof value))
         take_ecs(builder, "proxy", value, path, "HTTP_PROXY");
-    if (ecs_setting(text, "NO_PROXY", value, sizeof value))
-        take_no_proxy(builder, value, CONF_ECS_FILE);
+    if (ecs_setting(text, "NO_PROXY", list, sizeof list))
+        (void)take_no_proxy(builder, list, CONF_ECS_FILE);
 }
 
 /* The first of the variables that is not empty, or NULL: for Docker and curl an empty one is not set. */
@@ -216,7 +223,8 @@ int conf_read_environment(struct conf_builder *builder, struct error *error)
         if (conf_set(builder, variables[i].section, variables[i].key, value, CONF_ENVIRONMENT, source, error) < 0)
             return -1;
     }
-    if (first_variable(no_proxy, &value) != NULL)
-        take_no_proxy(builder, value, CONF_ENVIRONMENT);
+    if (first_variable(no_proxy, &value) != NULL && !take_no_proxy(builder, value, CONF_ENVIRONMENT))
+        return error_set(error, EXIT_CONFIG, "$%s: expected less than %d bytes", first_variable(no_proxy, &value),
+                         CONF_LIST_SIZE);
     return 0;
 }

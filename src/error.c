@@ -6,6 +6,27 @@
 #include <string.h>
 #include <unistd.h>
 
+const struct exit_meaning error_exits[] = {
+    {EXIT_DONE, "done, offline included"},
+    {EXIT_INCOMPLETE, "the transition is incomplete, it will be tried again"},
+    {EXIT_USAGE, "the command line is wrong"},
+    {EXIT_DOCKER, "Docker cannot be reached"},
+    {EXIT_PROBE, "this host could not probe the region; nothing was changed"},
+    {EXIT_STATE, "the state could not be written"},
+    {EXIT_LOCKED, "another check is running"},
+    {EXIT_CONFIG, "the configuration is wrong"},
+    {0, NULL},
+};
+
+const char *error_exit_text(enum exit_code code)
+{
+    size_t i = 0;
+
+    while (error_exits[i].text != NULL && error_exits[i].code != code)
+        i++;
+    return error_exits[i].text;
+}
+
 int error_set(struct error *error, enum exit_code code, const char *format, ...)
 {
     va_list arguments;

@@ -18,6 +18,15 @@ enum exit_code {
     EXIT_CONFIG = 78,
 };
 
+/* Each code with its meaning in words; ended by a NULL. */
+extern const struct exit_meaning {
+    enum exit_code code;
+    const char *text;
+} error_exits[];
+
+/* The meaning of one of them. */
+const char *error_exit_text(enum exit_code code);
+
 struct error {
     enum exit_code code;
     char text[768];

@@ -81,11 +81,12 @@ void log_close(void)
     sink.no_stderr = true;
 }
 
-/* As in sd-daemon(3). */
+/* As in sd-daemon(3). What is worth a line at INFO is a notice in the journal: systemd's own lines about the start and
+ * the end of each check are below that, and the unit leaves those out. */
 static int priority(enum log_level level)
 {
     static const int priorities[] = {
-        [LOG_LEVEL_DEBUG] = 7, [LOG_LEVEL_INFO] = 6,     [LOG_LEVEL_WARNING] = 4,
+        [LOG_LEVEL_DEBUG] = 7, [LOG_LEVEL_INFO] = 5,     [LOG_LEVEL_WARNING] = 4,
         [LOG_LEVEL_ERROR] = 3, [LOG_LEVEL_CRITICAL] = 2,
     };
 

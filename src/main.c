@@ -12,6 +12,7 @@
 #include "file.h"
 #include "http.h"
 #include "log.h"
+#include "notify.h"
 #include "options.h"
 #include "report.h"
 #include "text.h"
@@ -125,16 +126,17 @@ static enum exit_code reset(struct check *check)
     check->verdict = plan_reset(time(NULL), &check->state);
     if (check->state.rebuild || state_owes(&check->state)) /* otherwise a Docker that is gone already is not missed */
         check_reconcile(check, &plan);
-    if (check->dry_run)
+    if (check->dry_run) {
         report_reset(stdout, check->code == EXIT_DONE ? &plan : NULL);
-    else if (check->code != EXIT_DONE)
-        check_save(check, &check->state, false);
-    else if (state_forget(&check->store, &error) < 0)
-        return fail(&error);
-    if (!check->dry_run)
-        log_write(check->code == EXIT_DONE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "end", "reset: %s",
-                  check->code == EXIT_DONE ? "eins holds nothing any more, and its state is forgotten"
-                                           : "not everything could be given back; the state is kept: run it again");
+    } else if (check->code == EXIT_DONE) {
+        if (state_forget(&check->store, &error) < 0)
+            return fail(&error);
+        log_write(LOG_LEVEL_WARNING, "end", "reset: eins holds nothing any more, and its state is forgotten");
+    } else {
+        if (!check->state.rebuild)
+            check_save(check, &check->state, false);
+        log_write(LOG_LEVEL_ERROR, "end", "reset: not everything could be given back; run it again");
+    }
     plan_clear(&plan);
     return check->code;
 }
@@ -147,6 +149,7 @@ int main(int argc, char **argv)
     struct check check = {.conf = &builder.conf};
     cleanup_close int lock_fd = -1;
     enum exit_code code;
+    char summary[256];
 
     open_standard_streams();
     conf_init(&builder);
@@ -168,6 +171,7 @@ int main(int argc, char **argv)
     log_write(LOG_LEVEL_DEBUG, "startup", "%s, endpoint %s, Docker at %s", PACKAGE_STRING, check.conf->endpoint,
               check.conf->docker_host);
     code = options.action == ACTION_RESET ? reset(&check) : run(&check);
+    notify_status(report_summary(summary, sizeof summary, &check.state, code));
     log_write(LOG_LEVEL_DEBUG, "end", "exit code %d", (int)code);
     check_clear(&check);
     log_close();

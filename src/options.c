@@ -51,20 +51,6 @@ static const struct option_entry entries[] = {
 };
 
 static const struct {
-    enum exit_code code;
-    const char *meaning;
-} exits[] = {
-    {EXIT_DONE, "done, offline included"},
-    {EXIT_INCOMPLETE, "the transition is incomplete, it will be tried again"},
-    {EXIT_USAGE, "the command line is wrong"},
-    {EXIT_DOCKER, "Docker cannot be reached"},
-    {EXIT_PROBE, "this host could not probe the region; nothing was changed"},
-    {EXIT_STATE, "the state could not be written"},
-    {EXIT_LOCKED, "another check is running"},
-    {EXIT_CONFIG, "the configuration is wrong"},
-};
-
-static const struct {
     const char *path;
     const char *meaning;
 } files[] = {
@@ -268,8 +254,8 @@ void options_print_help(FILE *stream)
             print_option(stream, &entries[i]);
     }
     fputs("\nExit codes:\n", stream);
-    for (size_t i = 0; i < COUNT(exits); i++)
-        fprintf(stream, "  %2d  %s\n", (int)exits[i].code, exits[i].meaning);
+    for (size_t i = 0; error_exits[i].text != NULL; i++)
+        fprintf(stream, "  %2d  %s\n", (int)error_exits[i].code, error_exits[i].text);
     fputs("\nFiles:\n", stream);
     for (size_t i = 0; i < COUNT(files); i++)
         print_wrapped(stream, fprintf(stream, "  %s", files[i].path), files[i].meaning);

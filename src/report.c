@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "text.h"
@@ -119,6 +120,30 @@ void report_plan(const struct plan *plan)
                 log_op(&plan->ops[i], tag);
         }
     }
+}
+
+const char *report_summary(char *buffer, size_t size, const struct state *state, enum exit_code code)
+{
+    size_t kept = 0, running = 0;
+    struct tm local = {0};
+    char since[32] = "", trouble[96] = "";
+    time_t when = (time_t)state->since;
+
+    for (size_t i = 0; i < state->container_count; i++) {
+        kept += state->containers[i].takeover != TAKEOVER_NONE;
+        running += state->containers[i].running;
+    }
+    if (localtime_r(&when, &local) != NULL)
+        strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", &local);
+    if (code != EXIT_DONE)
+        snprintf(trouble, sizeof trouble, "; exit code %d: %s", (int)code, error_exit_text(code));
+    if (state->phase == PHASE_CONNECTED)
+        snprintf(buffer, size, "connected since %s: %zu containers of ECS run%s", since, running, trouble);
+    else
+        snprintf(buffer, size, "outage %lld since %s: %zu containers kept, %zu of them run, %s%s",
+                 (long long)state->outages, since, kept, running,
+                 state->agent.paused_by_eins ? "the agent is paused" : "the agent is not there", trouble);
+    return buffer;
 }
 
 static void print_line(FILE *stream, const char *name, const char *id, const char *what, const char *why)

@@ -18,6 +18,10 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
 /* Logs each operation that ran with its container, reason and outcome, and each note. */
 void report_plan(const struct plan *plan);
 
+/* Puts into one line, for `systemctl status`, what the check leaves: the phase and since when, how many containers run
+ * or are kept, and what its exit code means unless all is done. Returns buffer. */
+const char *report_summary(char *buffer, size_t size, const struct state *state, enum exit_code code);
+
 /* Prints what a check would do: the probe's result, the phase now and next, each operation in its order. plan is NULL
  * when Docker could not be looked at, which the log has said. */
 void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,

@@ -240,7 +240,7 @@ def test_the_journal_gets_priorities_and_nothing_of_an_uneventful_check(docker, 
     lines = journal(eins)
     assert all(JOURNAL_LINE.fullmatch(line) for line in lines), lines
     assert [line for line in lines if line.startswith("<4>[ecs-offline] outage 1 begins")], lines
-    assert [line for line in lines if line.startswith("<6>[ecs-offline]") and web in line], lines
+    assert [line for line in lines if line.startswith("<5>[ecs-offline]") and web in line], lines
     assert journal(eins) == []
     assert journal(eins, "--loglevel=DEBUG"), "unless it was asked for"
 

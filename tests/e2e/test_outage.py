@@ -315,6 +315,26 @@ def test_docker_is_touched_only_after_fall_failures_and_rise_answers_in_a_row(do
         assert docker.view() == expected, result
 
 
+def test_a_host_that_has_just_booted_is_given_time_for_its_network(docker, agent, eins, outage):
+    """In a time namespace, where the machine has booted a moment ago."""
+    def booted(seconds):
+        return ["unshare", "--time", "--fork", "--boottime", str(seconds - int(time.clock_gettime(time.CLOCK_BOOTTIME)))]
+    docker.run("web")
+    outage.before()
+    connected = docker.view()
+    outage.region.mode = "refused"
+    eins.prefix = booted(10)
+    result = eins.check()
+    assert eins.phase == "connected" and docker.view() == connected, result
+    assert "has just booted" in result.log_text and "ecs-offline" not in result.log_text, result
+    eins.prefix = booted(65)
+    outage.begin()
+    assert agent.status == "paused"
+    eins.prefix = booted(10)
+    outage.again()
+    assert agent.status == "paused"
+
+
 def test_an_uneventful_check_writes_nothing_but_the_time(docker, agent, eins, outage):
     eins.conf["log"]["level"] = "INFO"
     docker.run("web")

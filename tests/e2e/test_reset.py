@@ -100,6 +100,8 @@ def test_without_docker_a_reset_keeps_what_is_owed_and_forgets_what_is_not(host)
     host.eins.conf["docker"]["host"] = "unix:///nonesuch/docker.sock"
     reset(host.eins)
     assert host.eins.state() is None and host.engine.policy(web) == FREE
+    reset(host.eins, code=69)
+    assert host.eins.state() is None, "one that knows nothing leaves nothing"
 
 
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["--dry-run", "--verbose"]])

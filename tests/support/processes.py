@@ -69,11 +69,25 @@ def unmount(token):
         subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL, check=False)
 
 
+def _hierarchies():
+    """Where cgroup hierarchies are mounted, v1 and v2: (folder, type, options)."""
+    return [(folder, kind, options.split(",")) for _, folder, kind, options, *_ in map(str.split, _read("/proc/self/mounts").splitlines())
+            if kind in ("cgroup", "cgroup2")]
+
+
 def cgroups(token):
-    """Folders of that name near the top of each cgroup hierarchy, v1 and v2."""
-    roots = [fields[1] for fields in map(str.split, _read("/proc/self/mounts").splitlines()) if fields[2] in ("cgroup", "cgroup2")]
-    paths = {os.path.join(root, token) for root in roots}
+    """Folders of that name near the top of each hierarchy."""
+    paths = {os.path.join(root, token) for root, _, _ in _hierarchies()}
     return sorted(path for path in paths if os.path.isdir(path))
+
+
+def enter_cgroup(token):
+    """Moves this process into a cgroup of that name, in the hierarchies that systemd keeps its units in."""
+    for root, kind, options in _hierarchies():
+        if kind == "cgroup2" or "name=systemd" in options:
+            os.makedirs(os.path.join(root, token), exist_ok=True)
+            with open(os.path.join(root, token, "cgroup.procs"), "w", encoding="ascii") as file:
+                file.write(str(os.getpid()))
 
 
 def thaw(token):

@@ -14,6 +14,9 @@ packages="$packages ca-certificates openssl python3 python3-pytest busybox-stati
 # For some sections of tests/check:
 # shellcheck disable=SC2034
 packages_more="clang valgrind xz-utils"
+# For what is installed: a systemd to boot, a cron, and what reads man pages.
+# shellcheck disable=SC2034
+packages_installed="systemd systemd-container cron mandoc man-db groff-base"
 
 # A Docker of another origin serves as well, and Debian's would displace it.
 command -v dockerd >/dev/null && command -v containerd >/dev/null && command -v runc >/dev/null || packages="$packages docker.io"
@@ -91,7 +94,7 @@ copy_sources()
     mkdir "$scratch/source" || return 1
     (cd "$top" && tar -cf - --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp --exclude=__pycache__ \
         --exclude='*.log' --exclude='*.trs' \
-        configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc src tests) | tar -C "$scratch/source" -xf - || return 1
+        configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc man src systemd tests) | tar -C "$scratch/source" -xf - || return 1
     # Unit tests of an in-tree build would be taken for built ones.
     find "$scratch/source/tests/unit" -maxdepth 1 -type f -name 'test_*' ! -name '*.*' -exec rm {} +
     (cd "$scratch/source" && autoreconf -fi) >"$scratch/autoreconf.log" 2>&1 || { cat "$scratch/autoreconf.log" >&2; return 1; }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT-0
-# A library that is missing makes configure fail with the name of its Debian package.
+# What configure refuses, and how: a library that is missing with the name of its Debian package, an interval that is none with what it should be.
 set -u
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
@@ -39,7 +39,20 @@ without()
     done
 }
 
-echo 1..5
+# refuses ARGUMENT WORDS: configure fails, and says why.
+refuses()
+{
+    count=$((count + 1))
+    if ./configure --disable-hardening "$1" >log 2>&1 || ! grep -qF "configure: error: $1: $2" log; then
+        echo "not ok $count - configure takes $1, or does not say what it expects:"
+        tail -n 3 log
+        failed=1
+    else
+        echo "ok $count - $1"
+    fi
+}
+
+echo 1..9
 names pkg-config ac_cv_path_ac_pt_PKG_CONFIG= ac_cv_path_PKG_CONFIG= PKG_CONFIG=
 without libcurl
 names libcurl4-openssl-dev PKG_CONFIG_LIBDIR="$folder/pc"
@@ -48,4 +61,8 @@ names libssl-dev PKG_CONFIG_LIBDIR="$folder/pc"
 without json-c
 names libjson-c-dev PKG_CONFIG_LIBDIR="$folder/pc"
 names libiniparser-dev ac_cv_header_iniparser_iniparser_h=no ac_cv_header_iniparser_h=no
+refuses --with-interval=0 'expected seconds, 1 or more'
+refuses --with-interval=20s 'expected seconds, 1 or more'
+refuses --with-interval= 'expected seconds, 1 or more'
+refuses --with-sysusersdir=lib 'expected a folder, with an absolute path'
 exit "$failed"

@@ -36,6 +36,7 @@ may_include()
 may_include error.c error.h text.c text.h model.c -- model.h
 may_include model.h file.h ini.h --
 may_include file.c --  file.h
+may_include notify.c notify.h -- notify.h
 may_include ini.c -- ini.h file.h
 may_include log.c log.h -- log.h file.h
 may_include state.c state_text.c state.h -- state.h model.h file.h ini.h

@@ -461,6 +461,27 @@ static void empty_variables_are_not_set(void **state)
     assert_memory_equal(&builder.conf, &defaults, sizeof defaults);
 }
 
+static void a_list_without_proxy_is_taken_whole_or_refused(void **state)
+{
+    static char list[CONF_LIST_SIZE + 1];
+    struct conf_builder builder;
+    struct error error = {0};
+
+    (void)state;
+    memset(list, 'h', CONF_LIST_SIZE - 1);
+    conf_init(&builder);
+    setenv("no_proxy", list, 1);
+    assert_int_equal(conf_read_environment(&builder, &error), 0);
+    assert_string_equal(builder.conf.no_proxy, list);
+    list[CONF_LIST_SIZE - 1] = 'h';
+    conf_init(&builder);
+    setenv("no_proxy", list, 1);
+    assert_int_equal(conf_read_environment(&builder, &error), -1);
+    assert_int_equal(error.code, EXIT_CONFIG);
+    assert_non_null(strstr(error.text, "$no_proxy"));
+    unsetenv("no_proxy");
+}
+
 static void an_unusable_docker_host_in_the_environment_is_refused_by_name(void **state)
 {
     struct conf_builder builder;
@@ -788,6 +809,7 @@ int main(void)
         TEST(an_empty_region_in_eins_conf_leaves_it_to_ecs),
         TEST(the_environment_is_read_as_docker_and_curl_do),
         TEST(empty_variables_are_not_set),
+        TEST(a_list_without_proxy_is_taken_whole_or_refused),
         TEST(an_unusable_docker_host_in_the_environment_is_refused_by_name),
         TEST(ecs_files_give_region_backend_and_proxy),
         TEST(an_earlier_ecs_file_and_the_environment_win_over_a_later_ecs_file),

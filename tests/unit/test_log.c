@@ -366,7 +366,7 @@ static void the_journal_gets_priorities(void **state)
     for (int i = LOG_LEVEL_DEBUG; i <= LOG_LEVEL_CRITICAL; i++)
         log_write((enum log_level)i, "connect", "line %d", i);
     text = seen_on_stderr();
-    assert_string_equal(text, "<7>[connect] line 0\n<6>[connect] line 1\n<4>[connect] line 2\n"
+    assert_string_equal(text, "<7>[connect] line 0\n<5>[connect] line 1\n<4>[connect] line 2\n"
                               "<3>[connect] line 3\n<2>[connect] line 4\n");
     free(text);
     text = content("log");

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT-0
+"""At home under a real systemd: installed as the README says, started by its timer, run by its own user under all of its hardening."""
+import os
+import re
+import time
+
+import pytest
+
+from support.containers import DEAF
+from support.events import events
+from support.guest import Guest
+from support.wait import wait_for
+
+SERVICE, TIMER = "ecs-eins.service", "ecs-eins.timer"
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.getcwd()
+STATE = "/var/lib/eins/state.ini"
+ENGINE = "/run/eins-engine"  # where the guest sees the engine's folder
+FAST = "[Timer]\nOnUnitInactiveSec=\nOnBootSec=1s\nOnUnitInactiveSec=1s\n"  # as the timer's own comment says
+LONG = 60
+
+
+class Home:
+    """A guest in which eins is installed, an engine outside of it that it uses, and a region."""
+
+    def __init__(self, guest, engine, region):
+        self.guest, self.engine, self.region = guest, engine, region
+
+    def install(self):
+        root = os.environ.get("EINS_GUEST_ROOT")
+        if root:  # another Debian has other libraries
+            self.guest.run("sh", "-euc", f"mkdir -p /root/build && cd /root/build && {SOURCE}/configure -q --disable-e2e --prefix=/usr "
+                           "--sysconfdir=/etc && make -s && make -s install")
+        else:
+            self.guest.run("make", "-s", "-C", BUILD, "install")
+        self.guest.write("/etc/eins/ca.pem", open(self.region.certificates.ca_file, encoding="ascii").read())
+        self.guest.write("/etc/eins/eins.conf", f"[region]\nendpoint = {self.region.url}\nca_file = /etc/eins/ca.pem\n"
+                         f"[docker]\nhost = unix://{ENGINE}/docker.sock\npid_file = {ENGINE}/pid\n")
+
+    def let_in(self):
+        """The socket is the group docker's, as its package has it; in the guest that group may have another number."""
+        group = int(re.search("^docker:.*:([0-9]+):", self.guest.read("/etc/group"), re.MULTILINE).group(1))
+        os.chown(self.engine.socket, 0, group)
+        os.chmod(self.engine.folder, 0o711)
+
+    def start_docker(self):
+        self.engine.ensure()
+        self.let_in()
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def state(self, key):
+        """A key of the section [state]; None when there is no state."""
+        found = re.search(rf"^{key} = (.*)$", self.guest.read(STATE), re.MULTILINE) if self.guest.exists(STATE) else None
+        return found and found.group(1).strip('"')
+
+    def wait_phase(self, phase):
+        wait_for(lambda: self.state("phase") == phase, LONG, lambda: f"{phase}\n{self.lines()}")
+
+    def wait_check(self, count=1):
+        """That many more checks have ended."""
+        for _ in range(count):
+            before = self.run_of_service()
+            wait_for(lambda: self.run_of_service()[1] > before[1], LONG, "another check has ended")
+
+    def run_of_service(self):
+        """When the last check began and ended, in seconds of the guest's clock."""
+        shown = self.guest.show(SERVICE, "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic")
+        return int(shown["ExecMainStartTimestampMonotonic"]) / 1e6, int(shown["ExecMainExitTimestampMonotonic"]) / 1e6
+
+    def lines(self):
+        return self.guest.journal(SERVICE)
+
+    def new_lines(self, seen):
+        return self.lines()[len(seen):]
+
+
+@pytest.fixture(scope="module")
+def home(engine, certificates):
+    from support.region import Region
+    engine.ensure()
+    engine.remove_all()
+    with Region(certificates) as region, \
+            Guest(os.environ.get("EINS_GUEST_ROOT", "/"), binds={engine.folder: ENGINE}, read_only=sorted({SOURCE, BUILD})) as guest:
+        guest.boot()
+        home = Home(guest, engine, region)
+        home.install()
+        home.let_in()
+        yield home
+
+
+@pytest.fixture
+def fast(home, docker, agent):
+    """Installed, enabled, connected, with a check every second; the agent runs and nothing else does."""
+    home.region.mode = "forbidden"
+    home.start_docker()
+    if not home.guest.init:
+        home.guest.boot()
+    if not home.guest.exists(f"/etc/systemd/system/{TIMER}.d/override.conf"):
+        home.guest.write(f"/etc/systemd/system/{TIMER}.d/override.conf", FAST)
+    home.guest.run("systemctl", "daemon-reload")
+    home.guest.run("systemctl", "enable", "--now", TIMER)
+    home.guest.run("systemctl", "restart", TIMER)
+    home.wait_check(2)
+    home.wait_phase("connected")
+    return home
+
+
+def settled(home, names, policy):
+    return wait_for(lambda: all(home.engine.policy(name) == policy for name in names), LONG, lambda: f"{names} have {policy}\n{home.lines()}")
+
+
+HELD, FREE = ("on-failure", 0), ("no", 0)
+
+
+def test_checks_come_20_seconds_after_one_another_and_leave_no_line(home, docker, agent):
+    home.region.mode = "forbidden"
+    home.guest.run("systemctl", "enable", "--now", TIMER)
+    runs = []
+
+    def ended():
+        begin, end = home.run_of_service()
+        if end >= begin > 0 and (not runs or runs[-1] != (begin, end)):
+            runs.append((begin, end))
+        return len(runs) == 3
+    wait_for(ended, 90, lambda: f"three checks: {runs}\n{home.lines()}")
+    gaps = [later[0] - earlier[1] for earlier, later in zip(runs, runs[1:])]
+    assert all(20 <= gap < 22 for gap in gaps), runs
+    assert home.lines() == [], "neither eins-check nor systemd has anything to say"
+    assert home.guest.show(SERVICE, "Result")["Result"] == "success" and home.state("phase") == "connected"
+    status = home.guest.run("systemctl", "status", "--no-pager", SERVICE, code=3).out  # 3: it does not run now
+    assert re.search(r'Status: "connected since .*: 0 containers of ECS run"', status), status
+
+
+def test_an_outage_is_taken_over_and_given_back_by_the_services_own_user(fast, docker, agent):
+    seen = fast.lines()
+    names = [docker.run(f"web{i}") for i in range(3)]
+    restarted = docker.run("restarted")
+    fast.wait_check(2)
+    before = docker.view()
+    fast.region.mode = "refused"
+    agent.wait_status("paused", LONG)
+    settled(fast, [*names, restarted], HELD)
+    fast.wait_check(2)
+    docker.crash_and_restart(restarted)
+    status = fast.guest.run("systemctl", "status", "--no-pager", SERVICE, code=3).out
+    assert re.search(r'Status: "outage 1 since .*: 4 containers kept, 4 of them run, the agent is paused"', status), status
+    fast.region.mode = "forbidden"
+    agent.wait_status("running", LONG)
+    fast.wait_phase("connected")
+    assert {name: seen for name, seen in docker.view().items() if name != restarted} == \
+        {name: seen for name, seen in before.items() if name != restarted}
+    assert not docker.exists(restarted)
+    assert fast.guest.run("stat", "--format=%U:%G %a", STATE, "/var/lib/eins", "/var/log/eins/eins.log").out.split("\n")[:3] == \
+        ["eins:eins 644", "eins:eins 755", "eins:eins 644"]
+    lines = fast.new_lines(seen)
+    assert all(priority in (4, 5) for priority, _ in lines), lines
+    for word in ("outage 1 begins", "pause the agent: done", "outage 1 ends", "unpause the agent: done", "remove: done", *names):
+        assert any(word in message for _, message in lines), (word, lines)
+    assert len(lines) == 7 + 9, f"one line for each thing that was done, and no other: {lines}"
+
+
+def test_the_hardening_is_what_it_is_said_to_be(fast):
+    exposure = fast.guest.run("systemd-analyze", "security", "--no-pager", SERVICE).out
+    figure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", exposure).group(1))
+    assert figure <= 1.3, exposure
+    for unit in (SERVICE, TIMER):
+        path = fast.guest.show(unit, "FragmentPath")["FragmentPath"]
+        verified = fast.guest.run("systemd-analyze", "verify", "--man=yes" if fast.guest.exists("/usr/bin/man") else "--man=no", path)
+        assert not verified.out + verified.err, verified
+
+
+def test_a_reboot_in_an_outage_brings_everything_back(fast, docker, agent):
+    names = [docker.run("polite"), docker.run("deaf", DEAF)]
+    finished = docker.run("finished")
+    fast.wait_check(2)
+    docker.finish(finished)
+    fast.region.mode = "refused"
+    agent.wait_status("paused", LONG)
+    settled(fast, names, HELD)
+    fast.guest.power_off()
+    docker.stop()
+    docker.start()
+    agent.start()  # ecs-init's work
+    fast.let_in()
+    fast.guest.boot()
+    agent.wait_status("paused", LONG)
+    for name in names:
+        docker.wait_status(name, "running", LONG)
+    settled(fast, names, HELD)
+    assert docker.status(finished) == "exited"
+    fast.region.mode = "forbidden"
+    agent.wait_status("running", LONG)
+    wait_for(lambda: not any(map(docker.exists, names)), LONG, "what was restarted is removed, for ECS to launch anew")
+    fast.wait_phase("connected")
+
+
+def test_a_network_that_comes_late_after_boot_is_no_outage(fast, docker, agent):
+    web = docker.run("web")
+    fast.wait_check(2)
+    outages, before = fast.state("outages"), docker.view()
+    fast.guest.power_off()
+    fast.region.mode = "refused"
+    seen_at = time.time()
+    fast.guest.boot(uptime=1)
+    wait_for(lambda: int(fast.state("fall_count")) >= 3, LONG, "some checks have found no region")
+    fast.region.mode = "forbidden"
+    wait_for(lambda: fast.state("fall_count") == "0", LONG, "the network has come")
+    assert (fast.state("outages"), fast.state("phase"), docker.view()) == (outages, "connected", before)
+    assert not [event for event in events(docker, seen_at) if "pause" in str(event)] and docker.status(web) == "running"
+    fast.guest.reboot()  # for the tests after this one it has been up for long
+
+
+def test_without_docker_every_failing_check_says_so_once_and_starts_nothing(fast, docker, agent):
+    seen = fast.lines()
+    docker.stop()
+    fast.wait_check(3)
+    fast.guest.run("systemctl", "stop", TIMER, SERVICE)
+    lines = fast.new_lines(seen)
+    ours = [line for line in lines if f"{ENGINE}/docker.sock" in line[1]]
+    checks = [line for line in lines if "status=69" in line[1]]
+    assert ours and {priority for priority, _ in ours} == {3} and len(ours) == len(checks), lines
+    assert not docker.up
+    fast.start_docker()
+
+
+def test_what_an_operators_check_leaves_the_service_can_use(fast, docker, agent):
+    fast.guest.run("systemctl", "stop", TIMER, SERVICE)
+    fast.guest.remove(STATE, STATE + ".lock", "/var/log/eins/eins.log")
+    docker.run("web")
+    fast.region.mode = "refused"
+    fast.guest.run("/usr/sbin/eins-check" if fast.guest.exists("/usr/sbin/eins-check") else "/usr/local/sbin/eins-check")
+    assert fast.state("phase") == "disconnected"
+    seen = fast.lines()
+    fast.guest.run("systemctl", "start", TIMER)
+    fast.region.mode = "forbidden"
+    fast.wait_phase("connected")
+    agent.wait_status("running", LONG)
+    assert not [line for line in fast.new_lines(seen) if line[0] < 4], fast.new_lines(seen)
+    assert "outage 1 ends" in fast.guest.read("/var/log/eins/eins.log")
+
+
+def test_a_check_that_takes_long_is_neither_killed_nor_doubled(fast, docker, agent):
+    """Five seconds for a stop, where a check is due every second."""
+    slow = docker.run("slow", DEAF, stop_timeout=5)
+    fast.wait_check(2)
+    fast.region.mode = "refused"
+    settled(fast, [slow], HELD)
+    docker.crash_and_restart(slow)
+    seen = fast.lines()
+    fast.region.mode = "forbidden"
+    wait_for(lambda: docker.policy(slow) == FREE, LONG, "the recovery has begun")
+    pid = fast.guest.show(SERVICE, "MainPID")["MainPID"]
+    wait_for(lambda: not docker.exists(slow), LONG, "it is stopped and removed")
+    began, ended = fast.run_of_service()
+    wait_for(lambda: fast.guest.show(SERVICE, "MainPID")["MainPID"] != pid, LONG, "the check has ended")
+    agent.wait_status("running", LONG)
+    assert pid != "0" and not [line for line in fast.new_lines(seen) if line[0] < 4], (began, ended, fast.new_lines(seen))
+
+
+def test_eins_is_removed_in_the_middle_of_an_outage_and_leaves_nothing_frozen(fast, docker, agent):
+    names = [docker.run("web"), docker.run("worker")]
+    fast.wait_check(2)
+    fast.region.mode = "refused"
+    agent.wait_status("paused", LONG)
+    settled(fast, names, HELD)
+    before = {name: (seen.id, seen.started_at) for name, seen in docker.view().items()}
+    build = "/root/build" if os.environ.get("EINS_GUEST_ROOT") else BUILD
+    wait_for(lambda: fast.guest.run("make", "-s", "-C", build, "uninstall", code=None).returncode == 0, LONG, "no check is in the way")
+    assert agent.status == "running" and all(docker.policy(name) == FREE for name in names)
+    assert {name: (seen.id, seen.started_at) for name, seen in docker.view().items()} == before
+    assert fast.guest.run("systemctl", "is-active", TIMER, code=None).out.strip() != "active"
+    left = fast.guest.run("find", "/etc", "/usr", "/lib/systemd", "-regex", r".*/\(ecs-\)?eins[^/]*").out.split()
+    assert sorted(left) == ["/etc/eins", "/etc/eins/eins.conf", f"/etc/systemd/system/{TIMER}.d"], "what an operator has written stays"
+    fast.install()
