@@ -81,7 +81,7 @@ def home(engine, certificates):
     engine.ensure()
     engine.remove_all()
     with Region(certificates) as region, \
-            Guest(os.environ.get("EINS_GUEST_ROOT", "/"), binds={engine.folder: ENGINE}, read_only=sorted({SOURCE, BUILD})) as guest:
+            Guest(os.environ.get("EINS_GUEST_ROOT") or "/", binds={engine.folder: ENGINE}, read_only=sorted({SOURCE, BUILD})) as guest:
         guest.boot()
         home = Home(guest, engine, region)
         home.install()
