@@ -29,6 +29,7 @@ bool check_save(struct check *check, const struct state *state, bool bump)
 {
     struct error error;
 
+    record_follow(&check->store.record, state->phase, state->since, state->outages, state->restarted, state->removed);
     if (state_save(&check->store, state, bump, &error) == 0)
         return true;
     if (!check->unwritable)
@@ -95,7 +96,7 @@ static void carry_out(struct check *check, struct plan *plan)
     if (plan->op_count > 0)
         apply_plan(check->docker, check->conf, plan);
     plan_settle(plan);
-    report_plan(plan);
+    report_plan(plan, &check->store.record);
 }
 
 void check_reconcile(struct check *check, struct plan *ret_plan)

@@ -87,6 +87,17 @@ static int load(struct check *check, time_t now, struct error *error)
     return 0;
 }
 
+static enum exit_code exit_code(const struct check *check)
+{
+    return check->probe.reach == REACH_INDETERMINATE ? EXIT_PROBE : check->code;
+}
+
+static void conclude(struct check *check)
+{
+    record_code(&check->store.record, exit_code(check));
+    check_save(check, &check->state, true);
+}
+
 /* One check, from the state to the report. */
 static enum exit_code run(struct check *check)
 {
@@ -102,17 +113,18 @@ static enum exit_code run(struct check *check)
     before = check->state; /* its numbers only: the containers stay where they are */
     probe_region(conf, &check->probe);
     (void)clock_gettime(CLOCK_BOOTTIME, &uptime);
+    record_probe(&check->store.record, check->probe.reach, check->probe.explanation);
     check->verdict = plan_verdict(conf, check->probe.reach, now, uptime.tv_sec, &check->state);
     report_verdict(conf, &before, &check->state, &check->probe);
     check_reconcile(check, &plan);
     if (!check->dry_run)
-        check_save(check, &check->state, true);
+        conclude(check);
     else if (check->code == EXIT_DONE)
         report_dry_run(stdout, conf, &before, &plan.next, &check->probe, &plan);
     else
         report_dry_run(stdout, conf, &before, &check->state, &check->probe, NULL);
     plan_clear(&plan);
-    return check->probe.reach == REACH_INDETERMINATE ? EXIT_PROBE : check->code;
+    return exit_code(check);
 }
 
 /* Everything back, whatever the region is like, and then eins knows nothing any more. */

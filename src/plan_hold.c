@@ -70,6 +70,8 @@ static void take_over(struct planner *p, struct state_container *known, const st
         return;
     known->policy = container->policy;
     text_copy(known->started_at, sizeof known->started_at, container->started_at);
+    text_copy(known->last_start, sizeof known->last_start, container->started_at);
+    known->restart_count = container->restart_count;
     known->takeover = holdable ? TAKEOVER_ASKED : TAKEOVER_LEFT;
     if (container->auto_remove)
         plan_ops_note(p->plan, NOTE_AUTO_REMOVE, container->id, container->name);
@@ -90,8 +92,10 @@ static void resume(struct state_container *known, const struct container *contai
 {
     if (known->fate == FATE_NONE)
         return;
-    if (known->fate == FATE_RESTORE)
+    if (known->fate == FATE_RESTORE) {
         text_copy(known->started_at, sizeof known->started_at, container->started_at);
+        known->restarts = 0;
+    }
     known->fate = FATE_NONE;
     if (known->takeover == TAKEOVER_SET)
         known->takeover = TAKEOVER_ASKED;
@@ -105,8 +109,11 @@ static void hold_up(struct planner *p, struct state_container *known, const stru
         known = state_add(&p->plan->next, container->id, container->name);
     take_over(p, known, container);
     resume(known, container);
+    if (known->starting)
+        plan_count_start(&p->plan->next, known);
+    else
+        plan_count_restarts(p, known, container);
     known->running = true;
-    known->starting = false;
     if (known->takeover == TAKEOVER_SET && !model_policy_equal(container->policy, hold))
         known->takeover = TAKEOVER_ASKED;
     if (known->takeover == TAKEOVER_ASKED)
@@ -210,6 +217,8 @@ static void hold_down(struct planner *p, struct state_container *known, const st
     if (known == NULL)
         return; /* it was down when eins first saw it */
     resume(known, container);
+    if (!known->starting)
+        plan_count_restarts(p, known, container);
     if (!is_to_be_revived(p, known, container, &reason)) {
         known->running = false;
         known->starting = false;

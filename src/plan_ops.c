@@ -45,6 +45,30 @@ void plan_ops_note(struct plan *plan, enum note_kind kind, const char *id, const
     text_copy(note->name, sizeof note->name, name);
 }
 
+void plan_count_restarts(struct planner *p, struct state_container *known, const struct container *container)
+{
+    int more = container->restart_count - known->restart_count;
+
+    if (known->takeover == TAKEOVER_NONE)
+        return;
+    if (known->last_start[0] != '\0' && strcmp(known->last_start, container->started_at) != 0) {
+        more = more > 0 ? more : 1;
+        known->restarts += more;
+        p->plan->next.restarted += more;
+    }
+    text_copy(known->last_start, sizeof known->last_start, container->started_at);
+    known->restart_count = container->restart_count;
+}
+
+void plan_count_start(struct state *state, struct state_container *known)
+{
+    known->starting = false;
+    known->restarts++;
+    state->restarted++;
+    known->last_start[0] = '\0'; /* the next look shows it */
+    known->restart_count = 0;
+}
+
 bool plan_op_is_due(const struct plan *plan, const struct op *op)
 {
     switch (op->when) {
@@ -86,6 +110,12 @@ static void give_back(struct state *state, struct state_container *container)
     *container = baseline;
 }
 
+static void forget_removed(struct state *state, struct state_container *container)
+{
+    state->removed++;
+    state_remove(state, container);
+}
+
 static void settle_container(struct state *state, const struct op *op)
 {
     struct state_container *container = state_find(state, op->id);
@@ -95,6 +125,8 @@ static void settle_container(struct state *state, const struct op *op)
     if (op->outcome == OUTCOME_GONE) {
         if (op->kind == OP_HOLD || op->kind == OP_START || op->kind == OP_HOLD_STARTED)
             container->running = container->starting = false; /* recovery tells the agent: it counts as removed */
+        else if (op->kind == OP_REMOVE)
+            forget_removed(state, container);
         else
             state_remove(state, container);
         return;
@@ -102,7 +134,7 @@ static void settle_container(struct state *state, const struct op *op)
     if (op->kind == OP_HOLD || op->kind == OP_HOLD_STARTED)
         container->takeover = TAKEOVER_SET;
     else if (op->kind == OP_START)
-        container->starting = false;
+        plan_count_start(state, container);
     else if (op->kind == OP_RESTORE && state->phase == PHASE_DISCONNECTED)
         container->takeover = TAKEOVER_LEFT; /* still kept: recovery has to judge it */
     else if (op->kind == OP_RESTORE && container->fate == FATE_RESTORE)
@@ -110,7 +142,7 @@ static void settle_container(struct state *state, const struct op *op)
     else if (op->kind == OP_STOP)
         container->running = false; /* not for an outage that begins before it is removed to bring back */
     else if (op->kind == OP_REMOVE)
-        state_remove(state, container);
+        forget_removed(state, container);
 }
 
 static void settle_op(struct plan *plan, const struct op *op)

@@ -28,6 +28,13 @@ bool plan_all_inspected(const struct planner *p);
  */
 bool plan_is_lost(const struct container *container);
 
+/* Counts, for people, how often a kept container was restarted since the last look: by Docker's counter, or once where
+ * that does not count what started it. */
+void plan_count_restarts(struct planner *p, struct state_container *known, const struct container *container);
+
+/* Counts that eins itself has started it. */
+void plan_count_start(struct state *state, struct state_container *known);
+
 /* Makes the engine's generation as it is now the one that the next check compares with. */
 void plan_record_generation(struct planner *p);
 

@@ -185,6 +185,8 @@ static size_t recover_container(struct planner *p, struct state_container *known
 
     if (plan_is_lost(container)) {
         plan_ops_note(p->plan, NOTE_VANISHED, known->id, known->name);
+        if (known->fate == FATE_REPLACE)
+            p->plan->next.removed++; /* a check that was killed did not come to note it */
         if (container != NULL || known->takeover == TAKEOVER_LEFT || known->fate == FATE_REPLACE) {
             state_remove(&p->plan->next, known);
         } else {
@@ -200,6 +202,7 @@ static size_t recover_container(struct planner *p, struct state_container *known
         p->plan->incomplete = true;
         return 0;
     }
+    plan_count_restarts(p, known, container);
     known->fate = judge(p, known, container);
     known->running = model_is_up(container->status);
     if (known->takeover != TAKEOVER_LEFT)

@@ -89,7 +89,7 @@ static const char *id_text(const char *id)
     return id[0] != '\0' ? id : "not there";
 }
 
-static void log_op(const struct op *op, const char *tag)
+static void log_op(const struct op *op, const char *tag, struct record *record)
 {
     static const char *const endings[] = {
         [OUTCOME_NOT_RUN] = "not needed",
@@ -98,26 +98,40 @@ static void log_op(const struct op *op, const char *tag)
         [OUTCOME_FAILED] = "failed",
     };
     bool failed = op->outcome == OUTCOME_FAILED;
-    char what[128];
+    char what[128], text[2 * SENTENCE_SIZE], escaped[2 * SENTENCE_SIZE];
 
     if (op->outcome == OUTCOME_NOT_RUN)
         return;
+    op_text(op, what, sizeof what);
     log_write(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, tag, "container %s (%.12s): %s: %s%s%s (%s)", op->name, op->id,
-              op_text(op, what, sizeof what), endings[op->outcome], failed ? ": " : "", failed ? op->error.text : "",
+              what, endings[op->outcome], failed ? ": " : "", failed ? op->error.text : "",
               plan_reason_text(op->reason));
+    if (failed) {
+        snprintf(text, sizeof text, "%s: %s: %s", op->name, what, op->error.text);
+        record_text(&record->failures, text_escape(escaped, sizeof escaped, text));
+    }
 }
 
-void report_plan(const struct plan *plan)
+static void log_note(const struct note *note, const char *tag, struct record *record)
+{
+    char text[SENTENCE_SIZE], escaped[SENTENCE_SIZE];
+
+    log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", note->name, id_text(note->id),
+              plan_note_text(note->kind));
+    snprintf(text, sizeof text, "%s: %s", note->name, plan_note_text(note->kind));
+    record_text(&record->warnings, text_escape(escaped, sizeof escaped, text));
+}
+
+void report_plan(const struct plan *plan, struct record *record)
 {
     const char *tag = plan->next.phase == PHASE_DISCONNECTED ? "ecs-offline" : "ecs-online";
 
     for (size_t i = 0; i < plan->note_count; i++)
-        log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", plan->notes[i].name, id_text(plan->notes[i].id),
-                  plan_note_text(plan->notes[i].kind));
+        log_note(&plan->notes[i], tag, record);
     for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
         for (size_t i = 0; i < plan->op_count; i++) {
             if (plan->ops[i].kind == (enum op_kind)kind)
-                log_op(&plan->ops[i], tag);
+                log_op(&plan->ops[i], tag, record);
         }
     }
 }

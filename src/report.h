@@ -15,8 +15,9 @@
 void report_verdict(const struct conf *conf, const struct state *before, const struct state *after,
                     const struct probe_result *probe);
 
-/* Logs each operation that ran with its container, reason and outcome, and each note. */
-void report_plan(const struct plan *plan);
+/* Logs each operation that ran with its container, reason and outcome, and each note; what failed, and the notes, go
+ * into the record, too. */
+void report_plan(const struct plan *plan, struct record *record);
 
 /* Puts into one line, for `systemctl status`, what the check leaves: the phase and since when, how many containers run
  * or are kept, and what its exit code means unless all is done. Returns buffer. */

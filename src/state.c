@@ -225,7 +225,7 @@ int state_load(struct state_store *store, bool read_only, int64_t now, struct st
         error_set(error, EXIT_STATE, "%s: %s", store->path, read_problem(-result));
         return start_afresh(store, read_only, now, error);
     }
-    if (state_parse(text, length, store->path, ret_state, error) != 0)
+    if (state_parse(text, length, store->path, ret_state, &store->record, error) != 0)
         return error->code == EXIT_CONFIG ? start_afresh(store, read_only, now, error) : -1;
     store->text = text;
     store->length = length;
@@ -264,7 +264,7 @@ int state_save(struct state_store *store, const struct state *state, bool bump, 
     if (state->container_count > STATE_CONTAINER_MAX)
         return error_set(error, EXIT_STATE, "%s: cannot write: more than %d containers", store->path,
                          STATE_CONTAINER_MAX);
-    text = state_render(state, &length);
+    text = state_render(state, &store->record, &length);
     if (text == NULL)
         return error_set(error, EXIT_STATE, "%s: cannot write: out of memory, or libcrypto has no SHA-256",
                          store->path);

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "model.h"
+#include "record.h"
 
 #define STATE_VERSION 1
 #define STATE_SIZE_MAX (8u << 20) /* bytes; a larger file is taken for corrupt */
@@ -34,9 +35,12 @@ struct state_container {
     enum takeover takeover;
     struct policy policy; /* the original, to be given back */
     char started_at[MODEL_TIME_SIZE];
-    bool revived;  /* eins started it after a death that the agent may have seen */
-    bool starting; /* eins means to start it and does not know yet that it did */
-    bool guessed;  /* taken from what Docker showed after the state was lost: never stopped or removed */
+    bool revived;      /* eins started it after a death that the agent may have seen */
+    bool starting;     /* eins means to start it and does not know yet that it did */
+    bool guessed;      /* taken from what Docker showed after the state was lost: never stopped or removed */
+    int restarts;      /* seen in this outage; for people */
+    int restart_count; /* Docker's own, at the last look */
+    char last_start[MODEL_TIME_SIZE]; /* StartedAt at the last look, or empty */
     enum fate fate;
 };
 
@@ -55,7 +59,8 @@ struct state {
     int64_t since; /* when the phase began, seconds since the epoch */
     int fall_count;
     int rise_count;
-    int64_t outages; /* begun so far */
+    int64_t outages;            /* begun so far */
+    int64_t restarted, removed; /* containers in all outages so far: restarts that were seen, and removals */
     char generation[MODEL_GENERATION_SIZE];
     struct state_agent agent;
     struct state_container *containers; /* owned */
@@ -85,29 +90,33 @@ void state_remove(struct state *state, struct state_container *container);
 /* True when something of an outage is not given back yet: a restart policy, the agent. */
 bool state_owes(const struct state *state);
 
-/* Renders the whole file, checksum included. Returns an allocated text, or NULL for want of memory (or of SHA-256). */
-char *state_render(const struct state *state, size_t *ret_length);
+/* Renders the whole file, checksum included; record may be NULL. Returns an allocated text, or NULL for want of memory
+ * (or of SHA-256). */
+char *state_render(const struct state *state, const struct record *record, size_t *ret_length);
 
-/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state untouched;
- * the code is EXIT_CONFIG when the text is to blame, EXIT_STATE when it could not be judged (memory, libcrypto). */
-int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct error *error);
+/* Parses a whole file strictly: checksum, version, every key. Returns 0, or -1 with a reason and *ret_state and
+ * *ret_record untouched; the code is EXIT_CONFIG when the text is to blame, EXIT_STATE when it could not be judged
+ * (memory, libcrypto). */
+int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct record *ret_record,
+                struct error *error);
 
 /* Where the state is, and what is known to be in the file: written only when it differs. */
 struct state_store {
     const char *path; /* borrowed */
     char *text;       /* what the file holds now, or NULL when it is not known; owned */
     size_t length;
-    char set_aside[600]; /* where an unusable file was moved to, or empty */
+    struct record record; /* goes into the file beside the state */
+    char set_aside[600];  /* where an unusable file was moved to, or empty */
 };
 
-/* Loads the state. A file that is missing or unusable is no error: *ret_state is then one to be rebuilt; an unusable
- * file has been set aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise). With read_only
- * nothing is set aside. Returns 0, or -1 with code EXIT_STATE only when this host is short of something (memory,
- * descriptors, SHA-256): that says nothing about the file. */
+/* Loads the state, and store->record. A file that is missing or unusable is no error: *ret_state is then one to be
+ * rebuilt; an unusable file has been set aside as PATH.corrupt-TIME, and error->text says why (it is empty otherwise).
+ * With read_only nothing is set aside. Returns 0, or -1 with code EXIT_STATE only when this host is short of something
+ * (memory, descriptors, SHA-256): that says nothing about the file. */
 int state_load(struct state_store *store, bool read_only, int64_t now, struct state *ret_state, struct error *error);
 
-/* Writes the state if it differs from what the file holds, atomically; otherwise bumps the file's mtime, when bump is
- * true. Returns 0, or -1 with code EXIT_STATE. */
+/* Writes state and record if they differ from what the file holds, atomically; otherwise bumps the file's mtime, when
+ * bump is true. Returns 0, or -1 with code EXIT_STATE. */
 int state_save(struct state_store *store, const struct state *state, bool bump, struct error *error);
 
 /* Removes the file: eins knows nothing any more. Returns 0, or -1 with code EXIT_STATE. */

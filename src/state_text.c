@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "field.h"
 #include "ini.h"
 #include "text.h"
 
@@ -22,31 +23,12 @@
 #define BODY_OFFSET (HEAD_LENGTH + DIGEST_LENGTH + 1)
 
 #define CONTAINER_PREFIX "container:"
-#define VALUE_SIZE 256
+#define OUTAGE_PREFIX "outage:"
+#define FAILURE_PREFIX "failure:"
+#define WARNING_PREFIX "warning:"
 
-enum field_type {
-    FIELD_BOOL,
-    FIELD_INT,
-    FIELD_INT64,
-    FIELD_ID,
-    FIELD_NAME,
-    FIELD_TIME,
-    FIELD_GENERATION,
-    FIELD_PHASE,
-    FIELD_POLICY,
-    FIELD_NAMED, /* an enum whose names are in the field */
-};
-
-struct field {
-    const char *key;
-    enum field_type type;
-    size_t offset;
-    int64_t min, max;     /* of numbers */
-    const char *fallback; /* what an omitted line stands for: a zeroed record, in words; NULL: it is never omitted */
-    const char *const *names;
-};
-
-_Static_assert(sizeof(enum takeover) == sizeof(unsigned int) && sizeof(enum fate) == sizeof(unsigned int),
+_Static_assert(sizeof(enum takeover) == sizeof(unsigned int) && sizeof(enum fate) == sizeof(unsigned int) &&
+                   sizeof(enum reach) == sizeof(unsigned int),
                "FIELD_NAMED copies an unsigned int");
 
 static const char *const takeover_names[] = {
@@ -60,6 +42,13 @@ static const char *const fate_names[] = {
     NULL,
 };
 
+static const char *const reach_names[] = {
+    [REACH_REACHABLE] = "reachable",
+    [REACH_UNREACHABLE] = "unreachable",
+    [REACH_INDETERMINATE] = "indeterminate",
+    NULL,
+};
+
 static const struct field state_fields[] = {
     {"phase", FIELD_PHASE, offsetof(struct state, phase), 0, 0, NULL, NULL},
     {"since", FIELD_INT64, offsetof(struct state, since), 0, INT64_MAX, NULL, NULL},
@@ -68,6 +57,8 @@ static const struct field state_fields[] = {
     {"fall_count", FIELD_INT, offsetof(struct state, fall_count), 0, INT_MAX, "0", NULL},
     {"rise_count", FIELD_INT, offsetof(struct state, rise_count), 0, INT_MAX, "0", NULL},
     {"outages", FIELD_INT64, offsetof(struct state, outages), 0, INT64_MAX, "0", NULL},
+    {"restarted", FIELD_INT64, offsetof(struct state, restarted), 0, INT64_MAX, "0", NULL},
+    {"removed", FIELD_INT64, offsetof(struct state, removed), 0, INT64_MAX, "0", NULL},
     {"generation", FIELD_GENERATION, offsetof(struct state, generation), 0, 0, "", NULL},
 };
 
@@ -92,90 +83,34 @@ static const struct field container_fields[] = {
     {"starting", FIELD_BOOL, offsetof(struct state_container, starting), 0, 1, "0", NULL},
     {"guessed", FIELD_BOOL, offsetof(struct state_container, guessed), 0, 1, "0", NULL},
     {"fate", FIELD_NAMED, offsetof(struct state_container, fate), 0, 0, "none", fate_names},
+    {"restarts", FIELD_INT, offsetof(struct state_container, restarts), 0, INT_MAX, "0", NULL},
+    {"restart_count", FIELD_INT, offsetof(struct state_container, restart_count), INT_MIN, INT_MAX, "0", NULL},
+    {"last_start", FIELD_TIME, offsetof(struct state_container, last_start), 0, 0, "", NULL},
 };
 
-#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+static const struct field record_fields[] = {
+    {"checked", FIELD_BOOL, offsetof(struct record, checked), 0, 1, "0", NULL},
+    {"code", FIELD_INT, offsetof(struct record, code), 0, 255, "0", NULL},
+    {"reach", FIELD_NAMED, offsetof(struct record, reach), 0, 0, "reachable", reach_names},
+    {"why", FIELD_TEXT, offsetof(struct record, why), 0, 0, "", NULL},
+    {"outage_seconds", FIELD_INT64, offsetof(struct record, outage_seconds), 0, INT64_MAX, "0", NULL},
+    {"errors_incomplete", FIELD_INT64, offsetof(struct record, errors[RECORD_INCOMPLETE]), 0, INT64_MAX, "0", NULL},
+    {"errors_docker", FIELD_INT64, offsetof(struct record, errors[RECORD_DOCKER]), 0, INT64_MAX, "0", NULL},
+    {"errors_probe", FIELD_INT64, offsetof(struct record, errors[RECORD_PROBE]), 0, INT64_MAX, "0", NULL},
+    {"errors_state", FIELD_INT64, offsetof(struct record, errors[RECORD_STATE]), 0, INT64_MAX, "0", NULL},
+};
 
-static bool consists_of(const char *text, const char *bytes)
-{
-    return text[strspn(text, bytes)] == '\0';
-}
+static const struct field outage_fields[] = {
+    {"began", FIELD_INT64, offsetof(struct record_outage, began), 0, INT64_MAX, "0", NULL},
+    {"ended", FIELD_INT64, offsetof(struct record_outage, ended), 0, INT64_MAX, "0", NULL},
+    {"restarted", FIELD_INT64, offsetof(struct record_outage, restarted), 0, INT64_MAX, "0", NULL},
+    {"removed", FIELD_INT64, offsetof(struct record_outage, removed), 0, INT64_MAX, "0", NULL},
+    {"restarted_before", FIELD_INT64, offsetof(struct record_outage, restarted_before), 0, INT64_MAX, "0", NULL},
+    {"removed_before", FIELD_INT64, offsetof(struct record_outage, removed_before), 0, INT64_MAX, "0", NULL},
+    {"cause", FIELD_TEXT, offsetof(struct record_outage, cause), 0, 0, "", NULL},
+};
 
-/* The bytes that are allowed are all such as an INI parser hands back unchanged. */
-static bool is_valid_text(enum field_type type, const char *text)
-{
-    if (type == FIELD_ID)
-        return text_is_container_id(text);
-    if (type == FIELD_TIME)
-        return consists_of(text, "0123456789-:TZ.+");
-    if (type == FIELD_GENERATION)
-        return consists_of(text, LETTERS_AND_DIGITS "-@.: ") && text[0] != ' ' &&
-               (text[0] == '\0' || text[strlen(text) - 1] != ' ');
-    return consists_of(text, LETTERS_AND_DIGITS "_.-");
-}
-
-/* Docker allows nothing else in a name; should another engine, the name is only shown. */
-static void format_name(const char *name, char *value)
-{
-    text_copy(value, VALUE_SIZE, name);
-    for (char *c = value; *c != '\0'; c++) {
-        if (strchr(LETTERS_AND_DIGITS "_.-", *c) == NULL)
-            *c = '_';
-    }
-}
-
-static void format_value(const struct field *field, const void *record, char *value)
-{
-    const void *place = (const char *)record + field->offset;
-    unsigned int index;
-
-    switch (field->type) {
-    case FIELD_BOOL:
-        text_copy(value, VALUE_SIZE, *(const bool *)place ? "1" : "0");
-        break;
-    case FIELD_INT:
-        snprintf(value, VALUE_SIZE, "%d", *(const int *)place);
-        break;
-    case FIELD_INT64:
-        snprintf(value, VALUE_SIZE, "%lld", (long long)*(const int64_t *)place);
-        break;
-    case FIELD_NAME:
-        format_name(place, value);
-        break;
-    case FIELD_ID:
-    case FIELD_TIME:
-    case FIELD_GENERATION:
-        /* Unknown is safe to come back to, and a file that cannot be read again is not. */
-        text_copy(value, VALUE_SIZE, is_valid_text(field->type, place) ? (const char *)place : "");
-        break;
-    case FIELD_PHASE:
-        text_copy(value, VALUE_SIZE, model_phase_name(*(const enum phase *)place));
-        break;
-    case FIELD_POLICY:
-        text_copy(value, VALUE_SIZE, model_policy_name(*(const enum policy_kind *)place));
-        break;
-    case FIELD_NAMED:
-        memcpy(&index, place, sizeof index);
-        text_copy(value, VALUE_SIZE, field->names[index]);
-        break;
-    }
-}
-
-/* An empty value is never written: omitting it says the same in every dialect of INI. Returns false when memory ran
- * out: glibc's memory streams do not set the error indicator. */
-static bool render_fields(FILE *stream, const struct field *fields, size_t count, const void *record, bool whole)
-{
-    for (size_t i = 0; i < count; i++) {
-        char value[VALUE_SIZE];
-
-        format_value(&fields[i], record, value);
-        if (value[0] == '\0' || (!whole && fields[i].fallback != NULL && strcmp(value, fields[i].fallback) == 0))
-            continue;
-        if (fprintf(stream, "%s = %s\n", fields[i].key, value) < 0)
-            return false;
-    }
-    return true;
-}
+static const struct field text_fields[] = {{"text", FIELD_TEXT, 0, 0, 0, "", NULL}};
 
 static bool compute_digest(const char *text, size_t length, char ret_digest[DIGEST_LENGTH + 1])
 {
@@ -189,24 +124,47 @@ static bool compute_digest(const char *text, size_t length, char ret_digest[DIGE
     return true;
 }
 
-static bool render_all(FILE *stream, const struct state *state)
+static bool render_texts(FILE *stream, const char *prefix, const struct record_texts *texts)
 {
-    if (fprintf(stream, "%s%0*d\n[state]\n", HEAD, DIGEST_LENGTH, 0) < 0 ||
-        !render_fields(stream, state_fields, COUNT(state_fields), state, true) || fputs("[agent]\n", stream) < 0 ||
-        !render_fields(stream, agent_fields, COUNT(agent_fields), &state->agent, true))
-        return false;
-    for (size_t i = 0; i < state->container_count; i++) {
-        const struct state_container *container = &state->containers[i];
-
-        if (fprintf(stream, "[" CONTAINER_PREFIX "%s]\n", container->id) < 0 ||
-            !render_fields(stream, container_fields, COUNT(container_fields), container,
-                           container->takeover != TAKEOVER_NONE))
+    for (size_t i = 0; i < texts->count && i < RECORD_TEXTS; i++) {
+        if (fprintf(stream, "[%s%zu]\n", prefix, i + 1) < 0 ||
+            !field_render(stream, text_fields, COUNT(text_fields), texts->texts[i], true))
             return false;
     }
     return true;
 }
 
-char *state_render(const struct state *state, size_t *ret_length)
+static bool render_record(FILE *stream, const struct record *record)
+{
+    if (fputs("[last]\n", stream) < 0 || !field_render(stream, record_fields, COUNT(record_fields), record, false))
+        return false;
+    for (size_t i = 0; i < record->outage_count; i++) {
+        if (fprintf(stream, "[" OUTAGE_PREFIX "%lld]\n", (long long)record->outages[i].number) < 0 ||
+            !field_render(stream, outage_fields, COUNT(outage_fields), &record->outages[i], false))
+            return false;
+    }
+    return render_texts(stream, FAILURE_PREFIX, &record->failures) &&
+           render_texts(stream, WARNING_PREFIX, &record->warnings);
+}
+
+static bool render_all(FILE *stream, const struct state *state, const struct record *record)
+{
+    if (fprintf(stream, "%s%0*d\n[state]\n", HEAD, DIGEST_LENGTH, 0) < 0 ||
+        !field_render(stream, state_fields, COUNT(state_fields), state, true) || fputs("[agent]\n", stream) < 0 ||
+        !field_render(stream, agent_fields, COUNT(agent_fields), &state->agent, true))
+        return false;
+    for (size_t i = 0; i < state->container_count; i++) {
+        const struct state_container *container = &state->containers[i];
+
+        if (fprintf(stream, "[" CONTAINER_PREFIX "%s]\n", container->id) < 0 ||
+            !field_render(stream, container_fields, COUNT(container_fields), container,
+                          container->takeover != TAKEOVER_NONE))
+            return false;
+    }
+    return record == NULL || render_record(stream, record);
+}
+
+char *state_render(const struct state *state, const struct record *record, size_t *ret_length)
 {
     cleanup_free char *text = NULL;
     char digest[DIGEST_LENGTH + 1];
@@ -217,7 +175,7 @@ char *state_render(const struct state *state, size_t *ret_length)
 
     if (stream == NULL)
         return NULL;
-    complete = render_all(stream, state);
+    complete = render_all(stream, state, record);
     if (fclose(stream) != 0 || !complete || text == NULL ||
         !compute_digest(text + BODY_OFFSET, length - BODY_OFFSET, digest))
         return NULL;
@@ -228,60 +186,11 @@ char *state_render(const struct state *state, size_t *ret_length)
     return rendered;
 }
 
-static bool parse_text(const struct field *field, const char *value, char *place)
-{
-    size_t size = field->type == FIELD_ID     ? MODEL_ID_SIZE
-                  : field->type == FIELD_NAME ? MODEL_NAME_SIZE
-                  : field->type == FIELD_TIME ? MODEL_TIME_SIZE
-                                              : MODEL_GENERATION_SIZE;
-
-    return value[0] != '\0' && strlen(value) < size && is_valid_text(field->type, value) &&
-           text_copy(place, size, value);
-}
-
-static bool parse_value(const struct field *field, const char *value, void *record)
-{
-    void *place = (char *)record + field->offset;
-    int64_t number = 0;
-
-    switch (field->type) {
-    case FIELD_BOOL:
-        if (!text_parse_number(value, 0, 1, &number))
-            return false;
-        *(bool *)place = number == 1;
-        return true;
-    case FIELD_INT:
-        if (!text_parse_number(value, field->min, field->max, &number))
-            return false;
-        *(int *)place = (int)number;
-        return true;
-    case FIELD_INT64:
-        return text_parse_number(value, field->min, field->max, place);
-    case FIELD_ID:
-    case FIELD_NAME:
-    case FIELD_TIME:
-    case FIELD_GENERATION:
-        return parse_text(field, value, place);
-    case FIELD_PHASE:
-        return model_phase_parse(value, place);
-    case FIELD_POLICY:
-        return value[0] != '\0' && model_policy_parse(value, place);
-    case FIELD_NAMED:
-        for (unsigned int i = 0; field->names[i] != NULL; i++) {
-            if (strcmp(field->names[i], value) == 0) {
-                memcpy(place, &i, sizeof i);
-                return true;
-            }
-        }
-        return false;
-    }
-    return false;
-}
-
 struct parser {
     const char *name;
     struct error *error;
     struct state state;
+    struct record record;
     int required; /* how many lines were there that must be */
 };
 
@@ -313,38 +222,85 @@ static int begin_container(struct parser *parser, const char *section)
     return 0;
 }
 
+/* The list that a section like [failure:3] adds a text to, or NULL. */
+static struct record_texts *texts_of(struct parser *parser, const char *section)
+{
+    return strncmp(section, FAILURE_PREFIX, strlen(FAILURE_PREFIX)) == 0   ? &parser->record.failures
+           : strncmp(section, WARNING_PREFIX, strlen(WARNING_PREFIX)) == 0 ? &parser->record.warnings
+                                                                           : NULL;
+}
+
+/* Begins the record of an outage, or a text: the next ones, in the order of the file. */
+static int begin_record(struct parser *parser, const char *section)
+{
+    struct record *record = &parser->record;
+    struct record_texts *texts = texts_of(parser, section);
+    int64_t number;
+
+    if (!text_parse_number(strchr(section, ':') + 1, 1, INT64_MAX, &number))
+        return refuse(parser, section, "has no number");
+    if (texts == NULL ? record->outage_count == RECORD_OUTAGES : texts->count == RECORD_TEXTS)
+        return refuse(parser, section, "is one too many");
+    if (texts != NULL)
+        texts->count++;
+    else
+        record->outages[record->outage_count++].number = number;
+    return 0;
+}
+
+/* The fields of a section, and in *ret_record what they describe: NULL for a section that is not known. */
+static const struct field *fields_of(struct parser *parser, const char *section, size_t *ret_count, void **ret_record)
+{
+    struct record_texts *texts = texts_of(parser, section);
+    struct record *record = &parser->record;
+    const struct {
+        bool here;
+        const struct field *fields;
+        size_t count;
+        void *record;
+    } sections[] = {
+        {strncmp(section, CONTAINER_PREFIX, strlen(CONTAINER_PREFIX)) == 0, container_fields, COUNT(container_fields),
+         state_find(&parser->state, section + strlen(CONTAINER_PREFIX))},
+        {strcmp(section, "state") == 0, state_fields, COUNT(state_fields), &parser->state},
+        {strcmp(section, "agent") == 0, agent_fields, COUNT(agent_fields), &parser->state.agent},
+        {strcmp(section, "last") == 0, record_fields, COUNT(record_fields), record},
+        {texts != NULL, text_fields, COUNT(text_fields), texts != NULL ? texts->texts[texts->count - 1] : NULL},
+        {strncmp(section, OUTAGE_PREFIX, strlen(OUTAGE_PREFIX)) == 0, outage_fields, COUNT(outage_fields),
+         record->outage_count > 0 ? &record->outages[record->outage_count - 1] : NULL},
+    };
+    size_t i = 0;
+
+    while (i < COUNT(sections) && !sections[i].here)
+        i++;
+    *ret_record = i == COUNT(sections) ? NULL : sections[i].record;
+    *ret_count = i == COUNT(sections) ? 0 : sections[i].count;
+    return i == COUNT(sections) ? NULL : sections[i].fields;
+}
+
 static int visit(void *context, const char *section, const char *key, const char *value)
 {
     struct parser *parser = context;
-    bool container = strncmp(section, CONTAINER_PREFIX, strlen(CONTAINER_PREFIX)) == 0;
-    const struct field *fields = container_fields;
-    size_t count = COUNT(container_fields);
-    void *record = NULL;
+    const struct field *fields;
+    void *record;
+    size_t count;
 
     if (strcmp(section, "eins") == 0) /* check_head has read it, byte by byte */
         return key == NULL || strcmp(key, "version") == 0 || strcmp(key, "checksum") == 0
                    ? 0
                    : refuse(parser, section, "has an unknown key");
-    if (container && key == NULL)
+    if (key == NULL && strncmp(section, CONTAINER_PREFIX, strlen(CONTAINER_PREFIX)) == 0)
         return begin_container(parser, section);
-    if (container) {
-        record = state_find(&parser->state, section + strlen(CONTAINER_PREFIX));
-    } else if (strcmp(section, "state") == 0) {
-        fields = state_fields;
-        count = COUNT(state_fields);
-        record = &parser->state;
-    } else if (strcmp(section, "agent") == 0) {
-        fields = agent_fields;
-        count = COUNT(agent_fields);
-        record = &parser->state.agent;
-    }
-    if (record == NULL)
+    if (key == NULL &&
+        (texts_of(parser, section) != NULL || strncmp(section, OUTAGE_PREFIX, strlen(OUTAGE_PREFIX)) == 0))
+        return begin_record(parser, section);
+    fields = fields_of(parser, section, &count, &record);
+    if (fields == NULL)
         return refuse(parser, section, "is unknown");
     for (size_t i = 0; key != NULL && i < count; i++) {
         if (strcmp(fields[i].key, key) != 0)
             continue;
         parser->required += fields[i].fallback == NULL ? 1 : 0;
-        if (parse_value(&fields[i], value, record))
+        if (field_parse(&fields[i], value, record))
             return 0;
         return error_set(parser->error, EXIT_CONFIG, "%s: [%s] %s: not a valid value: \"%.64s\"", parser->name, section,
                          key, value);
@@ -378,7 +334,8 @@ static int check_head(const char *text, size_t length, const char *name, struct 
     return 0;
 }
 
-int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct error *error)
+int state_parse(const char *text, size_t length, const char *name, struct state *ret_state, struct record *ret_record,
+                struct error *error)
 {
     struct parser parser = {.name = name, .error = error};
 
@@ -393,5 +350,7 @@ int state_parse(const char *text, size_t length, const char *name, struct state 
         return error_set(error, EXIT_CONFIG, "%s: [state] phase or since is missing", name);
     }
     *ret_state = parser.state;
+    if (ret_record != NULL)
+        *ret_record = parser.record;
     return 0;
 }

@@ -39,7 +39,9 @@ may_include file.c --  file.h
 may_include notify.c notify.h -- notify.h
 may_include ini.c -- ini.h file.h
 may_include log.c log.h -- log.h file.h
-may_include state.c state_text.c state.h -- state.h model.h file.h ini.h
+may_include field.c field.h -- field.h record.h model.h
+may_include record.c record.h -- record.h model.h
+may_include state.c state_text.c state.h -- state.h field.h record.h model.h file.h ini.h
 may_include conf.c conf_sources.c conf_values.c conf.h -- conf.h conf_values.h log.h file.h ini.h
 may_include options.c options.h -- options.h conf.h conf_values.h
 may_include plan.c plan_hold.c plan_recover.c plan_ops.c plan.h plan_ops.h -- plan.h plan_ops.h model.h state.h conf.h

@@ -105,10 +105,10 @@ static bool write_state(struct trial *trial, struct eins *eins, const struct sta
     if (eins->unwritable)
         return false;
     if (eins->through_text) {
-        cleanup_free char *text = state_render(state, &length);
+        cleanup_free char *text = state_render(state, NULL, &length);
 
         assert_non_null(text);
-        if (state_parse(text, length, "state.ini", &eins->disk, &error) != 0)
+        if (state_parse(text, length, "state.ini", &eins->disk, NULL, &error) != 0)
             fail_msg("%s", error.text);
     } else {
         assert_int_equal(state_copy(state, 0, &eins->disk), 0);

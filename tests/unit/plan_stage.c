@@ -103,8 +103,8 @@ bool noted(const struct stage *s, enum note_kind kind)
 void assert_same_state(const struct state *a, const struct state *b)
 {
     size_t lengths[2];
-    cleanup_free char *text_a = state_render(a, &lengths[0]);
-    cleanup_free char *text_b = state_render(b, &lengths[1]);
+    cleanup_free char *text_a = state_render(a, NULL, &lengths[0]);
+    cleanup_free char *text_b = state_render(b, NULL, &lengths[1]);
 
     assert_non_null(text_a);
     assert_non_null(text_b);
@@ -114,6 +114,8 @@ void assert_same_state(const struct state *a, const struct state *b)
 static void forget_times(struct state *state)
 {
     state->since = state->agent.paused_at = 0;
+    for (size_t i = 0; i < state->container_count; i++)
+        state->containers[i].last_start[0] = '\0'; /* of what was started since the last look */
 }
 
 void assert_same_place(const struct stage *a, const struct stage *b)

@@ -105,6 +105,28 @@ static void outage_begins_after_fall_checks_in_a_row_and_ends_after_rise(void **
     stage_clear(&s);
 }
 
+static void restarts_are_counted_however_docker_counts_them(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    check(&s, REACH_UNREACHABLE, "");
+    for (int i = 0; i < 3; i++)
+        stage_crash_web(&s); /* three times between two looks, by Docker's counter */
+    check(&s, REACH_UNREACHABLE, "");
+    assert_int_equal(kept(&s, s.web)->restarts, 3);
+    world_restart_engine(&s.world, ENGINE_POWER_LOSS);
+    check(&s, REACH_UNREACHABLE, NULL); /* eins starts it, and Docker's counter does not tell */
+    check(&s, REACH_UNREACHABLE, "");
+    assert_int_equal(kept(&s, s.web)->restarts, 4);
+    stage_crash_web(&s);
+    check(&s, REACH_REACHABLE, NULL);
+    assert_int_equal(s.eins.disk.restarted, 6); /* with the one of db */
+    assert_int_equal(s.eins.disk.removed, 2);
+    stage_clear(&s);
+}
+
 static void failed_probes_just_after_boot_begin_no_outage(void **unused)
 {
     struct stage s;
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(what_runs_is_held_and_what_restarts_anyway_is_left),
         cmocka_unit_test(containers_that_are_not_managed_are_never_touched),
         cmocka_unit_test(outage_begins_after_fall_checks_in_a_row_and_ends_after_rise),
+        cmocka_unit_test(restarts_are_counted_however_docker_counts_them),
         cmocka_unit_test(failed_probes_just_after_boot_begin_no_outage),
         cmocka_unit_test(outage_that_a_reboot_came_in_goes_on_at_once),
         cmocka_unit_test(check_that_cannot_look_changes_nothing_and_counts_nothing),

@@ -112,13 +112,13 @@ static void assert_round_trip(const struct state *state)
     struct error error;
     struct state parsed;
     size_t length = 0, again_length = 0;
-    char *text = state_render(state, &length), *again;
+    char *text = state_render(state, NULL, &length), *again;
 
     assert_non_null(text);
-    if (state_parse(text, length, "state.ini", &parsed, &error) != 0)
+    if (state_parse(text, length, "state.ini", &parsed, NULL, &error) != 0)
         fail_msg("%s\n%s", error.text, text);
     assert_same(state, &parsed);
-    again = state_render(&parsed, &again_length);
+    again = state_render(&parsed, NULL, &again_length);
     assert_string_equal(text, again);
     assert_int_equal(length, again_length);
     free(text);
@@ -171,7 +171,7 @@ static void a_baseline_container_takes_three_lines(void **state)
 
     (void)state;
     make_state(&made);
-    text = state_render(&made, &length);
+    text = state_render(&made, NULL, &length);
     assert_non_null(text);
     assert_non_null(strstr(text, "[container:" ID_A "]\nname = ecs-db-1-pg_15.2\nrunning = 1\n"));
     assert_int_equal(strlen(strstr(text, "[container:" ID_A "]")),
@@ -193,9 +193,9 @@ static void text_that_could_not_be_read_back_is_never_written(void **state)
     strcpy(made.agent.id, "not an id");
     strcpy(made.containers[0].name, "a\nb=\"c\" ;#\xc3\xbc");
     strcpy(made.containers[0].started_at, "yesterday");
-    text = state_render(&made, &length);
+    text = state_render(&made, NULL, &length);
     assert_non_null(text);
-    assert_int_equal(state_parse(text, length, "state.ini", &parsed, &error), 0);
+    assert_int_equal(state_parse(text, length, "state.ini", &parsed, NULL, &error), 0);
     assert_string_equal(parsed.generation, "");
     assert_string_equal(parsed.agent.id, "");
     assert_string_equal(parsed.containers[0].name, "a_b__c______");
@@ -215,7 +215,7 @@ static void a_text_cut_anywhere_is_refused(void **state)
 
     (void)state;
     make_state(&made);
-    text = state_render(&made, &length);
+    text = state_render(&made, NULL, &length);
     assert_non_null(text);
     for (size_t cut = 0; cut < length; cut++) {
         char *copy = malloc(cut + 1); /* its own allocation, so that ASan sees a read past the end */
@@ -223,7 +223,7 @@ static void a_text_cut_anywhere_is_refused(void **state)
         assert_non_null(copy);
         memcpy(copy, text, cut);
         copy[cut] = '\0';
-        assert_int_equal(state_parse(copy, cut, "state.ini", &parsed, &error), -1);
+        assert_int_equal(state_parse(copy, cut, "state.ini", &parsed, NULL, &error), -1);
         assert_int_equal(error.code, EXIT_CONFIG);
         free(copy);
     }
@@ -240,17 +240,17 @@ static void a_flipped_bit_is_refused(void **state)
 
     (void)state;
     make_state(&made);
-    text = state_render(&made, &length);
+    text = state_render(&made, NULL, &length);
     assert_non_null(text);
     for (size_t i = 0; i < length; i++) {
         for (int bit = 0; bit < 8; bit++) {
             text[i] = (char)(text[i] ^ (1 << bit));
-            assert_int_equal(state_parse(text, length, "state.ini", &parsed, &error), -1);
+            assert_int_equal(state_parse(text, length, "state.ini", &parsed, NULL, &error), -1);
             assert_int_equal(error.code, EXIT_CONFIG);
             text[i] = (char)(text[i] ^ (1 << bit));
         }
     }
-    assert_int_equal(state_parse(text, length, "state.ini", &parsed, &error), 0);
+    assert_int_equal(state_parse(text, length, "state.ini", &parsed, NULL, &error), 0);
     state_clear(&parsed);
     free(text);
     state_clear(&made);
@@ -279,7 +279,7 @@ static void lines_that_may_be_omitted_are(void **state)
     struct error error;
 
     (void)state;
-    assert_int_equal(state_parse(text, strlen(text), "state.ini", &parsed, &error), 0);
+    assert_int_equal(state_parse(text, strlen(text), "state.ini", &parsed, NULL, &error), 0);
     assert_int_equal(parsed.container_count, 1);
     parsed.container_count = 0;
     state_init(&expected, 5);
@@ -338,7 +338,7 @@ static void anything_unknown_or_out_of_range_is_refused(void **state)
     for (size_t i = 0; i < COUNT(bodies); i++) {
         char *text = seal(bodies[i]);
 
-        if (state_parse(text, strlen(text), "state.ini", &parsed, &error) != -1)
+        if (state_parse(text, strlen(text), "state.ini", &parsed, NULL, &error) != -1)
             fail_msg("was accepted:\n%s", text);
         assert_int_equal(error.code, EXIT_CONFIG);
         assert_int_equal(strncmp(error.text, "state.ini: ", 11), 0);
@@ -367,7 +367,7 @@ static void a_newer_version_is_told_from_damage(void **state)
         char *text = NULL;
 
         assert_true(asprintf(&text, "%s%s", cases[i].from, good + strlen("[eins]\nversion = 1\n")) > 0);
-        assert_int_equal(state_parse(text, strlen(text), "state.ini", &parsed, &error), -1);
+        assert_int_equal(state_parse(text, strlen(text), "state.ini", &parsed, NULL, &error), -1);
         assert_string_equal(error.text, cases[i].reason);
         free(text);
     }

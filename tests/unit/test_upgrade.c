@@ -29,7 +29,7 @@ static void read_state(const char *name, struct state *ret_state)
     folder_of_states(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/%s", folder, name);
     assert_int_equal(file_read(path, STATE_SIZE_MAX, &text, &length), 0);
-    if (state_parse(text, length, name, ret_state, &error) != 0)
+    if (state_parse(text, length, name, ret_state, NULL, &error) != 0)
         fail_msg("%s", error.text);
 }
 
