@@ -3,6 +3,7 @@
 
 #include "apply.h"
 
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -35,6 +36,8 @@ static struct request_shape shape_of(enum op_kind kind)
     case OP_START:
     case OP_START_AGENT:
         return (struct request_shape){"POST", "start", 1};
+    case OP_RESTART:
+        return (struct request_shape){"POST", "restart", 1};
     case OP_STOP:
         return (struct request_shape){"POST", "stop", 1};
     case OP_REMOVE:
@@ -81,6 +84,7 @@ static enum op_outcome outcome_by_status(enum op_kind kind, enum status status)
     case OP_START:
     case OP_HOLD_STARTED:
     case OP_RESTORE:
+    case OP_RESTART:
     case OP_STOP:
     case OP_REMOVE:
     case OP_AWAIT_AGENT:
@@ -127,14 +131,15 @@ static void prepare(const struct docker *docker, const struct conf *conf, struct
         body = stage->bodies[i];
     }
     docker_request(docker, shape.method, op->id, shape.action, body,
-                   op->kind == OP_STOP ? op->seconds : conf->docker_timeout, &stage->requests[i]);
+                   op->kind == OP_STOP || op->kind == OP_RESTART ? op->seconds : conf->docker_timeout,
+                   &stage->requests[i]);
 }
 
 /* Performs the stage's requests; those that failed on Docker's side are repeated, as often as their kind calls for. */
 static void perform(struct docker *docker, const struct conf *conf, struct stage *stage)
 {
     enum op_kind kind = stage->ops[0]->kind;
-    int parallel = kind == OP_STOP ? STOPS_AT_ONCE : conf->parallel;
+    int parallel = kind == OP_STOP || kind == OP_RESTART ? STOPS_AT_ONCE : conf->parallel;
 
     for (int tries = shape_of(kind).tries; stage->count > 0 && tries > 0; tries--) {
         size_t again = 0;
@@ -177,6 +182,8 @@ static void await_agent(struct docker *docker, const struct conf *conf, struct o
             op->outcome = OUTCOME_DONE;
             return;
         }
+        if (apply_is_interrupted())
+            return;
     } while (monotonic_ms() < end);
     op->outcome = OUTCOME_FAILED;
     error_set(&op->error, EXIT_INCOMPLETE, "ecs-init brought no new agent within %d s", op->seconds);
@@ -200,6 +207,13 @@ static void run_stage(struct docker *docker, const struct conf *conf, struct pla
         perform(docker, conf, stage);
 }
 
+bool apply_is_interrupted(void)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
+}
+
 void apply_plan(struct docker *docker, const struct conf *conf, struct plan *plan)
 {
     struct stage stage = {
@@ -209,7 +223,7 @@ void apply_plan(struct docker *docker, const struct conf *conf, struct plan *pla
     };
 
     if (stage.ops != NULL && stage.requests != NULL && stage.bodies != NULL) {
-        for (int kind = 0; kind < OP_KIND_COUNT; kind++)
+        for (int kind = 0; kind < OP_KIND_COUNT && !apply_is_interrupted(); kind++)
             run_stage(docker, conf, plan, (enum op_kind)kind, &stage);
     } else {
         for (size_t i = 0; i < plan->op_count; i++) {

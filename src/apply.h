@@ -7,7 +7,11 @@
 #include "docker.h"
 #include "plan.h"
 
-/* Runs the operations of the plan and fills in their outcomes. */
+/* True when somebody has asked this process to end, with a SIGTERM that is blocked as yet. */
+bool apply_is_interrupted(void);
+
+/* Runs the operations of the plan and fills in their outcomes. With SIGTERM blocked it ends early when there is one: a
+ * stage that has begun is finished, further ones are left OUTCOME_NOT_RUN. */
 void apply_plan(struct docker *docker, const struct conf *conf, struct plan *plan);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "check.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "apply.h"
@@ -91,12 +92,24 @@ static int look(struct check *check, unsigned wants, struct error *error)
 /* Writes the intent, runs the plan, and carries the outcomes over. */
 static void carry_out(struct check *check, struct plan *plan)
 {
+    sigset_t term, before;
+
+    /* A host that shuts down in the middle of a transition finishes what is in flight, and writes down how far it came.
+     */
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);
     if (plan->op_count > 0 && !check_save(check, &plan->next, false))
         plan_keep_safe(plan);
     if (plan->op_count > 0)
         apply_plan(check->docker, check->conf, plan);
     plan_settle(plan);
     report_plan(plan, &check->store.record);
+    if (plan->op_count > 0 && apply_is_interrupted()) {
+        log_write(LOG_LEVEL_WARNING, "end", "stopped by SIGTERM: the next check goes on from here");
+        check_save(check, &plan->next, false);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL); /* a SIGTERM that came meanwhile ends it here */
 }
 
 void check_reconcile(struct check *check, struct plan *ret_plan)

@@ -3,6 +3,8 @@
 #ifndef EINS_CHECK_H
 #define EINS_CHECK_H
 
+#include <stdint.h>
+
 #include "conf.h"
 #include "docker.h"
 #include "plan.h"
@@ -12,6 +14,8 @@
 struct check {
     const struct conf *conf;
     bool dry_run;
+    bool json;     /* of a dry run */
+    int64_t began; /* milliseconds of the monotonic clock */
     struct state_store store;
     struct state state;
     struct probe_result probe;

@@ -33,7 +33,8 @@
 #define CHOICE(section, key, member, fallback, expected, choices_)                                                     \
     ROW(section, key, CONF_CHOICE, member, fallback, expected, .choices = choices_)
 
-static const char *const recovery_names[] = {[RECOVERY_REPLACE] = "replace", [RECOVERY_KEEP] = "keep", NULL};
+static const char *const recovery_names[] = {
+    [RECOVERY_REPLACE] = "replace", [RECOVERY_KEEP] = "keep", [RECOVERY_ADOPT] = "adopt", NULL};
 
 const struct conf_key conf_keys[] = {
     TEXT_FOUND("region", "name", region, "a region's name like eu-central-1", conf_valid_region),
@@ -54,7 +55,7 @@ const struct conf_key conf_keys[] = {
     PATH_OR_NONE("docker", "cert_path", cert_path, ""),
     TEXT("docker", "agent", agent, "ecs-agent", "a container's name: letters, digits and _ . -", conf_valid_name),
     NUMBER("docker", "retries", retries, "0", "restarts (0 = no limit)", 0, 1000),
-    CHOICE("docker", "recovery", recovery, "replace", "replace or keep", recovery_names),
+    CHOICE("docker", "recovery", recovery, "replace", "replace, adopt or keep", recovery_names),
     NUMBER("docker", "timeout", docker_timeout, "30", "seconds", 5, 600),
     NUMBER("docker", "parallel", parallel, "16", "requests", 1, 256),
     NUMBER("docker", "agent_wait", agent_wait, "20", "seconds", 1, 300),
@@ -62,6 +63,7 @@ const struct conf_key conf_keys[] = {
     PATH("state", "file", state_file, "/var/lib/eins/state.ini"),
     PATH_OR_NONE("log", "file", log_file, "/var/log/eins/eins.log"),
     CHOICE("log", "level", log_level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", log_level_names),
+    PATH_OR_NONE("metrics", "file", metrics_file, ""),
     {.section = NULL},
 };
 

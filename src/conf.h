@@ -15,7 +15,7 @@
 #define CONF_TEXT_SIZE 512        /* longer values are refused */
 #define CONF_LIST_SIZE 4096       /* of hosts for which there is no proxy; likewise */
 
-enum recovery { RECOVERY_REPLACE, RECOVERY_KEEP };
+enum recovery { RECOVERY_REPLACE, RECOVERY_KEEP, RECOVERY_ADOPT };
 
 struct conf {
     /* [region] */
@@ -40,10 +40,11 @@ struct conf {
     int parallel;
     int agent_wait; /* seconds */
     char pid_file[CONF_TEXT_SIZE];
-    /* [state] [log] */
+    /* [state] [log] [metrics] */
     char state_file[CONF_TEXT_SIZE];
     char log_file[CONF_TEXT_SIZE];
     int log_level; /* enum log_level */
+    char metrics_file[CONF_TEXT_SIZE];
 };
 
 /* Where a value came from; the later one wins. */

@@ -19,6 +19,7 @@ enum op_kind {
     OP_START,        /* revive */
     OP_HOLD_STARTED, /* set on-failure on one that was just revived: never before, see FACTS.md */
     OP_RESTORE,      /* give the original policy back */
+    OP_RESTART,      /* through Docker, which takes the marks of an earlier end away */
     OP_STOP,
     OP_REMOVE,
     OP_KILL_AGENT,
@@ -36,6 +37,9 @@ enum op_reason {
     REASON_RECOVERED,         /* the region is back */
     REASON_RESET,             /* eins is to be removed */
     REASON_STAYS_DOWN,        /* nothing but a restart of Docker would start it, and nothing should */
+    REASON_REVIVED,           /* eins started it after a death that the agent may have seen */
+    REASON_MARKED,            /* it runs, and has marks of an earlier end for which a fresh agent takes it for dead */
+    REASON_ADOPTION,          /* the agent has to look anew at what was restarted and stays */
     REASON_RESTARTED,         /* it was restarted in the outage: ECS launches its task anew */
     REASON_EVENTS_LOST,       /* the frozen agent may have missed events */
     REASON_RENEWAL_UNFINISHED /* an earlier check began to renew the agent */
@@ -54,7 +58,7 @@ struct op {
     char id[MODEL_ID_SIZE];
     char name[MODEL_NAME_SIZE];
     struct policy from, to; /* of the policy operations */
-    int seconds;            /* OP_STOP: how long Docker may take; OP_AWAIT_AGENT: how long to wait */
+    int seconds;            /* OP_STOP, OP_RESTART: how long Docker may take; OP_AWAIT_AGENT: how long to wait */
     enum op_outcome outcome;
     struct error error; /* of OUTCOME_FAILED */
 };
@@ -68,6 +72,7 @@ enum note_kind {
     NOTE_DEATH_UNKNOWN,  /* it died, and the engine's events do not tell how: left down */
     NOTE_VANISHED,       /* a kept container is gone */
     NOTE_AGENT_MISSING,  /* nobody brings a fresh agent */
+    NOTE_ADOPTED,        /* restarted in the outage, it runs on */
     NOTE_AGENT_DOWN,     /* it does not run, and the region is there */
 };
 

@@ -116,8 +116,21 @@ static void forget_removed(struct state *state, struct state_container *containe
     state_remove(state, container);
 }
 
-static void settle_container(struct state *state, const struct op *op)
+/* With the marks gone it is like any other one that is adopted; given back, too, if its policy was. */
+static void settle_restart(struct plan *plan, struct state_container *container)
 {
+    container->fate = FATE_ADOPT;
+    for (size_t i = 0; i < plan->op_count; i++) {
+        if (plan->ops[i].kind == OP_RESTORE && strcmp(plan->ops[i].id, container->id) == 0 &&
+            plan->ops[i].outcome != OUTCOME_DONE)
+            return;
+    }
+    give_back(&plan->next, container);
+}
+
+static void settle_container(struct plan *plan, const struct op *op)
+{
+    struct state *state = &plan->next;
     struct state_container *container = state_find(state, op->id);
 
     if (container == NULL)
@@ -137,8 +150,10 @@ static void settle_container(struct state *state, const struct op *op)
         plan_count_start(state, container);
     else if (op->kind == OP_RESTORE && state->phase == PHASE_DISCONNECTED)
         container->takeover = TAKEOVER_LEFT; /* still kept: recovery has to judge it */
-    else if (op->kind == OP_RESTORE && container->fate == FATE_RESTORE)
+    else if (op->kind == OP_RESTORE && (container->fate == FATE_RESTORE || container->fate == FATE_ADOPT))
         give_back(state, container);
+    else if (op->kind == OP_RESTART)
+        settle_restart(plan, container);
     else if (op->kind == OP_STOP)
         container->running = false; /* not for an outage that begins before it is removed to bring back */
     else if (op->kind == OP_REMOVE)
@@ -166,14 +181,25 @@ static void settle_op(struct plan *plan, const struct op *op)
     case OP_START:
     case OP_HOLD_STARTED:
     case OP_RESTORE:
+    case OP_RESTART:
     case OP_STOP:
     case OP_REMOVE:
-        settle_container(&plan->next, op);
+        settle_container(plan, op);
         break;
     case OP_KILL_AGENT:
     case OP_KIND_COUNT:
         break;
     }
+}
+
+/* The fresh agent takes it for dead, and ECS launches another one: this one must not run on beside that. Unless it was
+ * not restarted in the outage: then it is not eins's to remove. */
+static void give_up_restart(struct state *state, const char *id)
+{
+    struct state_container *container = state_find(state, id);
+
+    if (container != NULL)
+        container->fate = strcmp(container->started_at, container->last_start) == 0 ? FATE_RESTORE : FATE_REPLACE;
 }
 
 void plan_settle(struct plan *plan)
@@ -185,6 +211,8 @@ void plan_settle(struct plan *plan)
             settle_op(plan, op);
         else if (op->outcome == OUTCOME_FAILED && op->kind != OP_AWAIT_AGENT)
             plan->incomplete = true;
+        if (op->outcome == OUTCOME_FAILED && op->kind == OP_RESTART)
+            give_up_restart(&plan->next, op->id);
     }
     /* Only an agent that runs ends a renewal; whatever else became of it is the next check's to finish. */
     if (plan->next.agent.renewing[0] != '\0' && plan->next.phase == PHASE_CONNECTED)
@@ -209,6 +237,10 @@ const char *plan_reason_text(enum op_reason reason)
         [REASON_RECOVERED] = "the region is back",
         [REASON_RESET] = "eins is to be removed",
         [REASON_STAYS_DOWN] = "it stays down, and Docker would start it when Docker itself is restarted",
+        [REASON_REVIVED] =
+            "eins started it after it had failed, and the agent may have seen that: ECS launches it anew",
+        [REASON_MARKED] = "it runs with an out-of-memory or error mark, for which a fresh agent would take it for dead",
+        [REASON_ADOPTION] = "a fresh agent looks at every container, and keeps what was restarted in the outage",
         [REASON_RESTARTED] = "it was restarted in the outage, ECS launches its task anew",
         [REASON_EVENTS_LOST] = "it may have missed events while it was paused",
         [REASON_RENEWAL_UNFINISHED] = "an earlier check began to renew it",
@@ -232,6 +264,7 @@ const char *plan_note_text(enum note_kind kind)
         [NOTE_VANISHED] = "it was removed by somebody else in the outage",
         [NOTE_AGENT_MISSING] =
             "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
+        [NOTE_ADOPTED] = "it was restarted in the outage and runs on: a fresh agent takes it over as it is",
         [NOTE_AGENT_DOWN] =
             "the agent does not run, so ECS does nothing on this host; unless ecs-init brings it back by "
             "itself, start it, for example with systemctl restart ecs",

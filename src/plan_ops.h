@@ -21,6 +21,17 @@ void plan_hold(struct planner *p);
  * baseline. */
 void plan_recover(struct planner *p);
 
+/* Gives ECS its agent back when all else is done: thaws it, or renews it when it may have lost events, or when it has
+ * to look anew at what was adopted. changed: how many kept containers were removed or, in adopt, restarted. */
+void plan_give_agent(struct planner *p, size_t changed);
+
+/* True when nothing is to be removed, and when what was restarted is to run on. */
+bool plan_keeps(const struct planner *p);
+bool plan_adopts(const struct planner *p);
+
+/* Why something is given back. */
+enum op_reason plan_why_back(const struct planner *p);
+
 /* True when every container whose inspection is needed has been inspected, or could not be. */
 bool plan_all_inspected(const struct planner *p);
 

@@ -20,8 +20,7 @@ static const char *policy_text(struct policy policy, char *buffer, size_t size)
     return buffer;
 }
 
-/* What the operation does, like "restart policy no -> on-failure". */
-static const char *op_text(const struct op *op, char *buffer, size_t size)
+const char *report_op_text(const struct op *op, char *buffer, size_t size)
 {
     static const char *const verbs[] = {
         [OP_PAUSE_AGENT] = "pause the agent",
@@ -29,6 +28,7 @@ static const char *op_text(const struct op *op, char *buffer, size_t size)
         [OP_START] = "start",
         [OP_HOLD_STARTED] = "restart policy",
         [OP_RESTORE] = "restart policy",
+        [OP_RESTART] = "restart",
         [OP_STOP] = "stop",
         [OP_REMOVE] = "remove",
         [OP_KILL_AGENT] = "kill the paused agent, for ecs-init to bring a fresh one",
@@ -48,8 +48,7 @@ static const char *op_text(const struct op *op, char *buffer, size_t size)
     return buffer;
 }
 
-/* "2 of 3 good probes" and the like, where `fall` or `rise` ask for more than one. */
-static void counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size)
+const char *report_counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size)
 {
     buffer[0] = '\0';
     if (after->phase == PHASE_CONNECTED && after->fall_count >= conf->fall)
@@ -59,6 +58,7 @@ static void counter_text(const struct conf *conf, const struct state *after, cha
         snprintf(buffer, size, "; failed probe %d of %d that begin an outage", after->fall_count, conf->fall);
     else if (after->phase == PHASE_DISCONNECTED && after->rise_count > 0)
         snprintf(buffer, size, "; good probe %d of %d that end the outage", after->rise_count, conf->rise);
+    return buffer;
 }
 
 void report_verdict(const struct conf *conf, const struct state *before, const struct state *after,
@@ -67,13 +67,13 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
     bool changed = before->phase != after->phase;
     bool counted = before->fall_count != after->fall_count || before->rise_count != after->rise_count;
     enum log_level level = changed ? LOG_LEVEL_WARNING : counted ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
-    char counter[120];
+    char counter[REPORT_COUNTER_SIZE];
 
     if (probe->reach == REACH_INDETERMINATE) {
         log_write(LOG_LEVEL_ERROR, "connect", "%s: %s; nothing is changed", conf->endpoint, probe->explanation);
         return;
     }
-    counter_text(conf, after, counter, sizeof counter);
+    report_counter_text(conf, after, counter, sizeof counter);
     log_write(level, "connect", "%s is %s: %s (%s%s%.3f s)%s", conf->endpoint, model_reach_name(probe->reach),
               probe->explanation, probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds, counter);
     if (changed && after->phase == PHASE_DISCONNECTED)
@@ -84,7 +84,7 @@ void report_verdict(const struct conf *conf, const struct state *before, const s
                   (long long)after->outages, (long long)(after->since - before->since));
 }
 
-static const char *id_text(const char *id)
+const char *report_id_text(const char *id)
 {
     return id[0] != '\0' ? id : "not there";
 }
@@ -102,11 +102,12 @@ static void log_op(const struct op *op, const char *tag, struct record *record)
 
     if (op->outcome == OUTCOME_NOT_RUN)
         return;
-    op_text(op, what, sizeof what);
+    report_op_text(op, what, sizeof what);
     log_write(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, tag, "container %s (%.12s): %s: %s%s%s (%s)", op->name, op->id,
               what, endings[op->outcome], failed ? ": " : "", failed ? op->error.text : "",
               plan_reason_text(op->reason));
-    if (failed) {
+    /* That nobody brings a fresh agent is what starting the old one is for. */
+    if (failed && op->kind != OP_AWAIT_AGENT) {
         snprintf(text, sizeof text, "%s: %s: %s", op->name, what, op->error.text);
         record_text(&record->failures, text_escape(escaped, sizeof escaped, text));
     }
@@ -116,10 +117,12 @@ static void log_note(const struct note *note, const char *tag, struct record *re
 {
     char text[SENTENCE_SIZE], escaped[SENTENCE_SIZE];
 
-    log_write(LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s", note->name, id_text(note->id),
-              plan_note_text(note->kind));
+    log_write(note->kind == NOTE_ADOPTED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, tag, "container %s (%.12s): %s",
+              note->name, report_id_text(note->id), plan_note_text(note->kind));
+    if (note->kind == NOTE_ADOPTED)
+        return; /* as it should be */
     snprintf(text, sizeof text, "%s: %s", note->name, plan_note_text(note->kind));
-    record_text(&record->warnings, text_escape(escaped, sizeof escaped, text));
+    record_text(note->kind == NOTE_NOT_UNDERSTOOD ? &record->failures : &record->warnings, text_escape(escaped, sizeof escaped, text));
 }
 
 void report_plan(const struct plan *plan, struct record *record)
@@ -158,81 +161,4 @@ const char *report_summary(char *buffer, size_t size, const struct state *state,
                  (long long)state->outages, since, kept, running,
                  state->agent.paused_by_eins ? "the agent is paused" : "the agent is not there", trouble);
     return buffer;
-}
-
-static void print_line(FILE *stream, const char *name, const char *id, const char *what, const char *why)
-{
-    char shown[MODEL_NAME_SIZE * 2];
-
-    fprintf(stream, "  %s (%.12s): %s\n      because %s\n", text_escape(shown, sizeof shown, name), id, what, why);
-}
-
-static void print_ops(FILE *stream, const struct plan *plan)
-{
-    char what[128];
-    int number = 0;
-
-    if (plan->op_count == 0) {
-        fprintf(stream, "\nNothing would be done.\n");
-        return;
-    }
-    fprintf(stream, "\nWould be done, in this order:\n");
-    for (int kind = 0; kind < OP_KIND_COUNT; kind++) {
-        for (size_t i = 0; i < plan->op_count; i++) {
-            const struct op *op = &plan->ops[i];
-
-            if (op->kind != (enum op_kind)kind)
-                continue;
-            fprintf(stream, "%3d.", ++number);
-            print_line(stream, op->name, op->id, op_text(op, what, sizeof what), plan_reason_text(op->reason));
-        }
-    }
-}
-
-static void print_notes(FILE *stream, const struct plan *plan)
-{
-    char shown[SENTENCE_SIZE];
-
-    if (plan->note_count > 0)
-        fprintf(stream, "\nTo be known:\n");
-    for (size_t i = 0; i < plan->note_count; i++) {
-        fprintf(stream, "  %s (%.12s): %s\n", text_escape(shown, sizeof shown, plan->notes[i].name),
-                id_text(plan->notes[i].id), plan_note_text(plan->notes[i].kind));
-    }
-}
-
-static void print_plan(FILE *stream, const struct plan *plan)
-{
-    if (plan == NULL) {
-        fprintf(stream, "\nWhat would be done is not known: Docker could not be looked at.\n");
-        return;
-    }
-    print_ops(stream, plan);
-    print_notes(stream, plan);
-}
-
-void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
-                    const struct probe_result *probe, const struct plan *plan)
-{
-    char shown[SENTENCE_SIZE], counter[120];
-
-    fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n");
-    fprintf(stream, "Region:  %s\n", text_escape(shown, sizeof shown, conf->endpoint));
-    fprintf(stream, "Probe:   %s: %s\n", model_reach_name(probe->reach),
-            text_escape(shown, sizeof shown, probe->explanation));
-    fprintf(stream, "         %s%s%.3f s\n", probe->address, probe->address[0] != '\0' ? ", " : "", probe->seconds);
-    counter_text(conf, after, counter, sizeof counter);
-    if (before->rebuild)
-        fprintf(stream, "Phase:   not known yet (no state) -> %s%s\n", model_phase_name(after->phase), counter);
-    else
-        fprintf(stream, "Phase:   %s -> %s%s\n", model_phase_name(before->phase), model_phase_name(after->phase),
-                counter);
-    print_plan(stream, plan);
-}
-
-void report_reset(FILE *stream, const struct plan *plan)
-{
-    fprintf(stream, "Dry run: nothing is changed, in Docker or on disk.\n\n"
-                    "Reset:   everything that eins holds is given back, and its state is forgotten\n");
-    print_plan(stream, plan);
 }

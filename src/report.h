@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT-0 */
-/* What a check says: lines for the log, and the plan of --dry-run, in words. */
+/* What a check says: lines for the log, and words for what is shown elsewhere, too. */
 #ifndef EINS_REPORT_H
 #define EINS_REPORT_H
 
@@ -23,12 +23,15 @@ void report_plan(const struct plan *plan, struct record *record);
  * or are kept, and what its exit code means unless all is done. Returns buffer. */
 const char *report_summary(char *buffer, size_t size, const struct state *state, enum exit_code code);
 
-/* Prints what a check would do: the probe's result, the phase now and next, each operation in its order. plan is NULL
- * when Docker could not be looked at, which the log has said. */
-void report_dry_run(FILE *stream, const struct conf *conf, const struct state *before, const struct state *after,
-                    const struct probe_result *probe, const struct plan *plan);
+/* What the operation does, like "restart policy no -> on-failure". Returns buffer. */
+const char *report_op_text(const struct op *op, char *buffer, size_t size);
 
-/* Prints what a reset would do; plan as above. */
-void report_reset(FILE *stream, const struct plan *plan);
+/* "; failed probe 2 of 3 that begin an outage" and the like; empty where fall and rise ask for no more. Returns buffer.
+ */
+const char *report_counter_text(const struct conf *conf, const struct state *after, char *buffer, size_t size);
+#define REPORT_COUNTER_SIZE 120
+
+/* An id, or words for a container that has none. */
+const char *report_id_text(const char *id);
 
 #endif

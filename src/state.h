@@ -26,7 +26,13 @@ enum takeover {
 
 /* What recovery decided for a kept container. Decided once, so that a later check never takes a restart of after the
  * outage for one in it. */
-enum fate { FATE_NONE, FATE_RESTORE, FATE_REPLACE };
+enum fate {
+    FATE_NONE,
+    FATE_RESTORE, /* it was not restarted: its policy back */
+    FATE_REPLACE, /* stopped and removed, ECS launches its task anew */
+    FATE_ADOPT,   /* restarted, and it stays: its policy back, and a fresh agent */
+    FATE_RESTART, /* the same, restarted through Docker first */
+};
 
 struct state_container {
     char id[MODEL_ID_SIZE];

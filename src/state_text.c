@@ -36,10 +36,8 @@ static const char *const takeover_names[] = {
 };
 
 static const char *const fate_names[] = {
-    [FATE_NONE] = "none",
-    [FATE_RESTORE] = "restore",
-    [FATE_REPLACE] = "replace",
-    NULL,
+    [FATE_NONE] = "none",   [FATE_RESTORE] = "restore", [FATE_REPLACE] = "replace",
+    [FATE_ADOPT] = "adopt", [FATE_RESTART] = "restart", NULL,
 };
 
 static const char *const reach_names[] = {
@@ -93,6 +91,8 @@ static const struct field record_fields[] = {
     {"code", FIELD_INT, offsetof(struct record, code), 0, 255, "0", NULL},
     {"reach", FIELD_NAMED, offsetof(struct record, reach), 0, 0, "reachable", reach_names},
     {"why", FIELD_TEXT, offsetof(struct record, why), 0, 0, "", NULL},
+    {"more_failures", FIELD_INT64, offsetof(struct record, failures.more), 0, INT64_MAX, "0", NULL},
+    {"more_warnings", FIELD_INT64, offsetof(struct record, warnings.more), 0, INT64_MAX, "0", NULL},
     {"outage_seconds", FIELD_INT64, offsetof(struct record, outage_seconds), 0, INT64_MAX, "0", NULL},
     {"errors_incomplete", FIELD_INT64, offsetof(struct record, errors[RECORD_INCOMPLETE]), 0, INT64_MAX, "0", NULL},
     {"errors_docker", FIELD_INT64, offsetof(struct record, errors[RECORD_DOCKER]), 0, INT64_MAX, "0", NULL},
@@ -126,7 +126,7 @@ static bool compute_digest(const char *text, size_t length, char ret_digest[DIGE
 
 static bool render_texts(FILE *stream, const char *prefix, const struct record_texts *texts)
 {
-    for (size_t i = 0; i < texts->count && i < RECORD_TEXTS; i++) {
+    for (size_t i = 0; i < texts->count; i++) {
         if (fprintf(stream, "[%s%zu]\n", prefix, i + 1) < 0 ||
             !field_render(stream, text_fields, COUNT(text_fields), texts->texts[i], true))
             return false;

@@ -98,6 +98,11 @@ def test_out_of_an_outage_with_nobody_who_brings_a_fresh_agent(survey, host):
     survey(injection.events_lost, host, names=names, agent_wait=1)
 
 
+def test_out_of_an_outage_with_adoption(survey, host):
+    """What was restarted runs on, wherever the check is killed, and there is a fresh agent in the end."""
+    survey(injection.in_outage, host, arm=injection.ecs_init, recovery="adopt")
+
+
 def test_a_reset_in_an_outage(survey, host):
     """Before eins is removed: what it held is given back by the next reset."""
     survey(injection.in_outage, host, arguments=("--reset",))

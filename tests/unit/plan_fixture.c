@@ -16,6 +16,7 @@ static const char *const op_names[] = {
     [OP_START] = "start",
     [OP_HOLD_STARTED] = "hold-started",
     [OP_RESTORE] = "restore",
+    [OP_RESTART] = "restart",
     [OP_STOP] = "stop",
     [OP_REMOVE] = "remove",
     [OP_KILL_AGENT] = "kill-agent",

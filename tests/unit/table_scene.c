@@ -33,11 +33,11 @@ static struct combo combo_of(unsigned long index)
     struct combo c = {.situation = (enum situation)take(&index, 8), .agent = (enum agent_case)take(&index, 8)};
     unsigned long knows;
 
-    c.box = (enum box_case)take(&index, 10);
+    c.box = (enum box_case)take(&index, 11);
     c.policy = (enum policy_case)take(&index, 7);
     c.engine_restarted = take(&index, 2) == 1;
-    c.recovery = (enum recovery)take(&index, 2);
-    knows = take(&index, 111);
+    c.recovery = (enum recovery)take(&index, 3);
+    knows = take(&index, 243);
     c.known = knows > 0;
     c.kept = knows > 2;
     c.ran = knows == 1;
@@ -45,11 +45,12 @@ static struct combo combo_of(unsigned long index)
         return c;
     knows -= 3;
     c.takeover = (enum takeover)(TAKEOVER_LEFT + take(&knows, 3));
-    c.fate = (enum fate)take(&knows, 3);
+    c.fate = (enum fate)take(&knows, 5);
     c.ran = take(&knows, 2) == 1;
     c.same_start = take(&knows, 2) == 1;
     c.guessed = knows == 1;
     c.starting = knows == 2;
+    c.revived = knows == 3;
     return c;
 }
 
@@ -96,7 +97,7 @@ static void set_box(struct scene *s)
         [RUNNING] = STATUS_RUNNING,     [PAUSED] = STATUS_PAUSED,  [RESTARTING] = STATUS_RESTARTING,
         [EXITED_0] = STATUS_EXITED,     [CRASHED] = STATUS_EXITED, [BY_HAND] = STATUS_EXITED,
         [NOBODY_KNOWS] = STATUS_EXITED, [DEAD] = STATUS_DEAD,      [REMOVING] = STATUS_REMOVING,
-        [GONE] = STATUS_GONE,
+        [GONE] = STATUS_GONE,           [MARKED] = STATUS_RUNNING,
     };
     const struct combo *c = &s->combo;
 
@@ -108,6 +109,7 @@ static void set_box(struct scene *s)
                                 .policy = shown_policies[c->policy],
                                 .restart_count = c->policy == OWN_USED_UP || c->policy == HELD_USED_UP ? 5 : 0,
                                 .stop_timeout = -1,
+                                .oom_killed = c->box == MARKED,
                                 .exit_code = c->box == EXITED_0 ? 0 : 1};
     s->truth.containers = &s->box;
     s->truth.container_count = c->box == GONE ? 0 : 1;
@@ -121,6 +123,7 @@ static void set_box(struct scene *s)
     s->kept.fate = c->fate;
     s->kept.guessed = c->guessed;
     s->kept.starting = c->starting;
+    s->kept.revived = c->revived;
     text_copy(s->kept.started_at, sizeof s->kept.started_at, c->same_start ? "t1" : "t0");
 }
 

@@ -10,11 +10,23 @@
 #define NEW_AGENT "a000000000000000000000000000000000000000000000000000000000000002"
 #define NOW 2000000
 #define RING 256
-#define COMBINATIONS (8ul * 8 * 10 * 7 * 2 * 2 * 111)
+#define COMBINATIONS (8ul * 8 * 11 * 7 * 2 * 3 * 243)
 
 enum situation { BLIND_CONNECTED, BLIND_OFFLINE, ONLINE, FALLING, FELL, OFFLINE, RISING, ROSE };
 enum agent_case { ABSENT, RUNS, PAUSED_BY_EINS, PAUSED_BY_OTHERS, ENDED, RESTARTS, NEW_RUNS, NEW_PAUSED };
-enum box_case { RUNNING, PAUSED, RESTARTING, EXITED_0, CRASHED, BY_HAND, NOBODY_KNOWS, DEAD, REMOVING, GONE };
+enum box_case {
+    RUNNING,
+    PAUSED,
+    RESTARTING,
+    EXITED_0,
+    CRASHED,
+    BY_HAND,
+    NOBODY_KNOWS,
+    DEAD,
+    REMOVING,
+    GONE,
+    MARKED, /* it runs, and was out of memory */
+};
 enum policy_case { NO, OWN, OWN_USED_UP, ALWAYS, UNLESS_STOPPED, HELD, HELD_USED_UP };
 
 struct combo {
@@ -24,7 +36,7 @@ struct combo {
     enum policy_case policy;
     bool known, kept; /* the state has it, as baseline or as kept container; what follows is of a kept one */
     enum takeover takeover;
-    bool ran, same_start, guessed, starting;
+    bool ran, same_start, guessed, starting, revived;
     enum fate fate;
     bool engine_restarted;
     enum recovery recovery;

@@ -21,6 +21,8 @@ enum box_rule {
     GIVE_BACK,
     ASK_BY_ID, /* give back what the list does not show: Docker tells whether it is there */
     REPLACE,
+    ADOPT,      /* its policy back, and it runs on */
+    RESTART_IT, /* the same, restarted first */
 };
 
 enum agent_rule { KNOWN_AS_IT_IS, NO_AGENT, PAUSE, FOREIGN, TAKEN_OVER, UNPAUSE, RENEW };
@@ -37,7 +39,7 @@ static bool is_outage(const struct combo *c)
 
 static bool is_up(const struct combo *c)
 {
-    return c->box == RUNNING || c->box == PAUSED || c->box == RESTARTING;
+    return c->box == RUNNING || c->box == MARKED || c->box == PAUSED || c->box == RESTARTING;
 }
 
 static bool is_lost(const struct combo *c)
@@ -94,6 +96,16 @@ static enum box_rule rule_of_outage(const struct combo *c)
     return stay_down(c); /* it had finished, or a person may have stopped it */
 }
 
+/* What was restarted, and is not to be removed. */
+static enum box_rule rule_of_adoption(const struct combo *c)
+{
+    bool agent_runs = c->agent == RUNS || c->agent == NEW_RUNS;
+
+    if (c->box != MARKED || c->guessed)
+        return ADOPT;
+    return agent_runs ? REPLACE : RESTART_IT; /* it has taken it for dead, or will, unless the mark goes before */
+}
+
 static enum box_rule rule_of_box(const struct combo *c)
 {
     if (is_blind(c))
@@ -106,12 +118,16 @@ static enum box_rule rule_of_box(const struct combo *c)
         return ASK_BY_ID;
     if (is_lost(c))
         return FORGET;
-    if (c->guessed || c->recovery == RECOVERY_KEEP)
+    if (c->recovery == RECOVERY_KEEP || (c->guessed && c->recovery == RECOVERY_REPLACE))
         return GIVE_BACK; /* never removed, whatever else is known */
+    if (c->guessed || c->fate == FATE_ADOPT || c->fate == FATE_RESTART)
+        return rule_of_adoption(c);
     if (c->fate == FATE_NONE && c->takeover == TAKEOVER_SET &&
         (c->policy == NO || c->policy == ALWAYS || c->policy == UNLESS_STOPPED))
         return GIVE_BACK; /* a check that could not write has given it back already: a restart since then is not the
                              outage's */
+    if (c->fate == FATE_NONE && !c->same_start && c->recovery == RECOVERY_ADOPT && !c->revived)
+        return rule_of_adoption(c);
     if (c->fate == FATE_REPLACE || (c->fate == FATE_NONE && !c->same_start))
         return REPLACE;
     return GIVE_BACK;
@@ -120,7 +136,8 @@ static enum box_rule rule_of_box(const struct combo *c)
 static enum agent_rule rule_of_agent(const struct combo *c)
 {
     bool entered = c->situation == FELL || c->situation == ROSE;
-    bool agent_must_learn = rule_of_box(c) == REPLACE || (c->kept && is_lost(c));
+    enum box_rule rule = rule_of_box(c);
+    bool agent_must_learn = rule == REPLACE || rule == ADOPT || rule == RESTART_IT || (c->kept && is_lost(c));
 
     if (is_blind(c) || c->agent == PAUSED_BY_OTHERS)
         return KNOWN_AS_IT_IS;
@@ -136,6 +153,8 @@ static enum agent_rule rule_of_agent(const struct combo *c)
         return is_outage(c) ? KNOWN_AS_IT_IS : UNPAUSE; /* the one that eins paused may only have another name now */
     if (c->agent != PAUSED_BY_EINS && c->agent != NEW_PAUSED)
         return NO_AGENT;
+    if (agent_must_learn && c->recovery == RECOVERY_ADOPT)
+        return RENEW; /* only a fresh agent keeps what was restarted */
     if (agent_must_learn && c->box == NOBODY_KNOWS && c->recovery == RECOVERY_REPLACE)
         return RENEW; /* the event log has run over: the agent may have missed what became of it */
     return UNPAUSE;
@@ -185,8 +204,10 @@ static void expect_ops(const struct scene *s, enum box_rule rule, enum agent_rul
         wanted = 1u << OP_HOLD;
     else if (rule == REVIVE)
         wanted = 1u << OP_START | (holds_after ? 1u << OP_HOLD_STARTED : 0);
-    else if (rule == LET_GO || rule == ASK_BY_ID || (rule == GIVE_BACK && !left))
+    else if (rule == LET_GO || rule == ASK_BY_ID || ((rule == GIVE_BACK || rule == ADOPT) && !left))
         wanted = 1u << OP_RESTORE;
+    else if (rule == RESTART_IT)
+        wanted = 1u << OP_RESTART | (left ? 0 : 1u << OP_RESTORE);
     else if (rule == REPLACE)
         wanted = 1u << OP_STOP | 1u << OP_REMOVE | (left ? 0 : 1u << OP_RESTORE);
     if (agent_rule == PAUSE)
@@ -250,19 +271,25 @@ static void expect_kept(const struct scene *s, enum box_rule rule, const struct 
     if (rule == REVIVE)
         expect(next->running && next->starting && next->fate == FATE_NONE);
     if (rule == REVIVE && !c->starting)
-        expect(next->revived == (c->box == CRASHED && !c->engine_restarted)); /* a death that the agent may have seen */
+        expect(next->revived ==
+               (c->revived || (c->box == CRASHED && !c->engine_restarted))); /* a death that the agent may have seen */
     if (rule == LEAVE_DOWN || rule == LET_GO)
         expect(!next->running && !next->starting);
     if (rule == GIVE_BACK || rule == ASK_BY_ID)
         expect(next->fate == FATE_RESTORE && next->running == is_up(c));
     if (rule == REPLACE)
         expect(next->fate == FATE_REPLACE);
+    if (rule == ADOPT)
+        expect(next->fate == FATE_ADOPT && next->running == is_up(c));
+    if (rule == RESTART_IT)
+        expect(next->fate == FATE_RESTART);
+    expect(((s->notes & 1u << NOTE_ADOPTED) != 0) == (rule == ADOPT && is_up(c) && !c->guessed));
 }
 
 static void expect_box(const struct scene *s, enum box_rule rule)
 {
     const struct state_container *next = state_find(&s->plan.next, BOX);
-    bool owes_nothing = rule == GIVE_BACK && s->combo.takeover == TAKEOVER_LEFT;
+    bool owes_nothing = (rule == GIVE_BACK || rule == ADOPT) && s->combo.takeover == TAKEOVER_LEFT;
 
     expect(s->plan.next.container_count == (next == NULL ? 0 : 1));
     if (rule == UNTOUCHED && s->combo.known)

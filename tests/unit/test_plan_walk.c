@@ -27,6 +27,7 @@ enum action {
     TURN_REGION,
     WAIT,
     CRASH,
+    OUT_OF_MEMORY,
     FINISH,
     STOP,
     START,
@@ -64,6 +65,7 @@ static const struct {
     [TURN_REGION] = {"region-goes-or-comes", 14},
     [WAIT] = {"wait", 14},
     [CRASH] = {"crash", 12},
+    [OUT_OF_MEMORY] = {"out-of-memory", 4},
     [FINISH] = {"finish", 4},
     [STOP] = {"stop", 5},
     [START] = {"start", 4},
@@ -116,7 +118,8 @@ static void set_up(struct story *story, uint64_t seed)
     story->eins.conf.fall = 1 + (int)(next_random(&random) % 4 % 3);
     story->eins.conf.rise = 1 + (int)(next_random(&random) % 4 % 3);
     story->eins.conf.retries = next_random(&random) % 2 == 0 ? 0 : 2;
-    story->eins.conf.recovery = next_random(&random) % 4 == 0 ? RECOVERY_KEEP : RECOVERY_REPLACE;
+    story->eins.conf.recovery = (enum recovery)(next_random(&random) % 3);
+    story->world.clears_marks = next_random(&random) % 2 == 0;
     story->eins.through_text = next_random(&random) % 16 == 0;
     story->world.has_ecs_init = next_random(&random) % 4 != 0;
     story->world.forgets_power_loss = next_random(&random) % 4 == 0;
@@ -146,6 +149,8 @@ static void happen_to(struct world *world, struct box *box, enum action action, 
 {
     if (action == CRASH)
         world_exit(world, box, 1);
+    else if (action == OUT_OF_MEMORY)
+        world_oom(world, box);
     else if (action == FINISH)
         world_exit(world, box, 0);
     else if (action == STOP)

@@ -117,12 +117,21 @@ void world_exit(struct world *world, struct box *box, int exit_code)
                        : CAUSE_CRASHED);
 }
 
+void world_oom(struct world *world, struct box *box)
+{
+    if (box->shown.status != STATUS_RUNNING)
+        return;
+    box->shown.oom_killed = true;
+    world_exit(world, box, 137);
+}
+
 void world_start(struct world *world, struct box *box)
 {
     if (box->shown.status != STATUS_EXITED && box->shown.status != STATUS_CREATED)
         return;
     box->stopped_by_api = false;
     box->shown.restart_count = 0;
+    box->shown.oom_killed = false;
     box->follows = box->shown.policy;
     run(world, box);
 }
@@ -214,6 +223,7 @@ void world_wait(struct world *world, int seconds)
 
         /* Whatever the policy is by now: "no" does not cancel a start that is pending. */
         if (box->shown.status == STATUS_RESTARTING) {
+            box->shown.oom_killed = box->shown.oom_killed && !world->clears_marks;
             run(world, box);
             box->follows = box->shown.policy;
         }
@@ -320,6 +330,12 @@ enum op_outcome world_perform(struct world *world, const struct op *op)
     case OP_START:
         if (box != NULL)
             world_start(world, box);
+        break;
+    case OP_RESTART:
+        if (box != NULL) {
+            world_stop(world, box);
+            world_start(world, box);
+        }
         break;
     case OP_STOP:
         if (box != NULL)

@@ -44,6 +44,7 @@ struct world {
     bool agent_unregistered; /* it has not reached the region since it was made: offline, it exits */
     bool has_ecs_init;       /* something that makes a new agent when there is none that lives */
     bool forgets_power_loss; /* an engine that takes a power loss for exit 0 (24.0.0 to 24.0.2) */
+    bool clears_marks;       /* an automatic restart takes OOMKilled away, as since Docker 26; 20.10 keeps it */
     bool stop_before_die;    /* the order of events since Docker 25 */
     bool region_up;
     struct event ring[WORLD_RING];
@@ -65,6 +66,7 @@ bool world_remembers_end(const struct world *world, const struct box *box);
 
 /* What happens to a container: by itself, and through the API. Each does nothing where Docker would refuse. */
 void world_exit(struct world *world, struct box *box, int exit_code);
+void world_oom(struct world *world, struct box *box);
 void world_start(struct world *world, struct box *box);
 void world_stop(struct world *world, struct box *box);
 void world_kill(struct world *world, struct box *box, int signal);

@@ -26,6 +26,7 @@ void story_follow(struct story *story)
         const struct box *box = &story->world.boxes[i];
         struct track *track = &story->tracks[i];
 
+        track->marked = strcmp(track->id, box->shown.id) == 0 && (track->marked || box->shown.oom_killed);
         if (box->shown.status == STATUS_GONE || strcmp(track->id, box->shown.id) == 0)
             continue;
         *track = (struct track){.seen = SEEN_DOWN};
@@ -119,6 +120,13 @@ static void watch_box(struct story *story, const struct op *op, const struct box
         broken(story, "promise 2: %s gets a policy that it never had", box->shown.name);
     if (op->kind == OP_START)
         watch_start(story, op, box);
+    if (op->kind == OP_START && op->reason != REASON_ENGINE_RESTARTED)
+        track_of(story, box)->revived = true;
+    if (story->eins.conf.recovery == RECOVERY_ADOPT && (op->kind == OP_STOP || op->kind == OP_REMOVE) &&
+        model_is_up(box->shown.status) && !track->revived && !track->marked)
+        broken(story, "adopt: %s goes, which ran well", box->shown.name);
+    if (op->kind == OP_RESTART && !track->marked)
+        broken(story, "%s is restarted, which ran well", box->shown.name);
 }
 
 static void before_op(void *context, const struct op *op)

@@ -20,6 +20,8 @@ struct track {
     bool restarted;      /* in an outage that is over, but not cleared up */
     bool guessed;        /* eins lost its state while it held this one */
     bool policy_lost;    /* eins lost its state: it cannot know the original policy */
+    bool revived;        /* eins started it after a death that the agent may have seen */
+    bool marked;         /* it ran with a mark of an earlier end, at some time */
     bool must_come_back; /* at the check that runs now */
 };
 
