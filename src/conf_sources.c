@@ -25,6 +25,8 @@ static const char *reason(int result)
         return "not a regular file";
     case EFBIG:
         return "longer than 64 KiB";
+    case EPERM:
+        return "others than root may write it, and root must not do what they say: chown root, chmod go-w";
     default:
         return strerror(-result);
     }
@@ -85,7 +87,7 @@ int conf_read_file(struct conf_builder *builder, const char *path, bool required
     struct file_context context = {builder, text_escape(shown, sizeof shown, path), false, error};
     cleanup_free char *text = NULL;
     size_t length;
-    int result = file_read(path, CONF_SIZE_MAX, &text, &length);
+    int result = file_read_trusted(path, CONF_SIZE_MAX, &text, &length);
 
     if (is_missing(result) && !required) {
         note_looked(builder, path, "missing");

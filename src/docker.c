@@ -225,6 +225,43 @@ size_t docker_inspect(struct docker *docker, struct snapshot *snapshot, const bo
     return failures;
 }
 
+/* Whether a container before it has the same image: asked for already, or known to be there. */
+static bool image_is_known(const struct snapshot *snapshot, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(snapshot->containers[i].image, snapshot->containers[index].image) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void mark_image_gone(struct snapshot *snapshot, const char *image)
+{
+    for (size_t i = 0; i < snapshot->container_count; i++)
+        snapshot->containers[i].image_gone |= strcmp(snapshot->containers[i].image, image) == 0;
+}
+
+int docker_images(struct docker *docker, struct snapshot *snapshot, struct error *error)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < snapshot->container_count && result == 0; i++) {
+        const char *image = snapshot->containers[i].image;
+        struct http_request request = new_request(docker, "GET", INSPECT_MAX);
+
+        if (image[0] == '\0' || snapshot->containers[i].image_named || image_is_known(snapshot, i))
+            continue;
+        snprintf(request.url, sizeof request.url, "%s%s/images/%s/json", docker->base, docker->version, image);
+        http_perform(docker->http, &request, 1, 1);
+        if (request.replied && request.status == 404)
+            mark_image_gone(snapshot, image);
+        else if (!succeeded(&request))
+            result = docker_request_error(&request, "images", error);
+        http_request_clear(&request);
+    }
+    return result;
+}
+
 int docker_events(struct docker *docker, struct snapshot *snapshot, struct error *error)
 {
     struct http_request request = new_request(docker, "GET", EVENTS_MAX);

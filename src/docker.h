@@ -26,6 +26,11 @@ int docker_list(struct docker *docker, struct snapshot *snapshot, struct error *
  * the number of failures. */
 size_t docker_inspect(struct docker *docker, struct snapshot *snapshot, const bool *marked, struct error *error);
 
+/* Asks for the image of each container of the snapshot that was inspected and is not image_named, each image once, and
+ * sets image_gone where Docker has none. For a dry run: no decision needs it. Returns 0, or -1 with code EXIT_DOCKER
+ * when an answer is missing or says neither. */
+int docker_images(struct docker *docker, struct snapshot *snapshot, struct error *error);
+
 /* Fetches the engine's event log (its last 256 entries) up to now, and sets events_asked. Returns 0, or -1 with code
  * EXIT_DOCKER. */
 int docker_events(struct docker *docker, struct snapshot *snapshot, struct error *error);

@@ -52,6 +52,24 @@ static bool read_managed(json_object *object)
     return enable == NULL || strcasecmp(enable, "false") != 0;
 }
 
+static void read_task(json_object *object, struct container *container)
+{
+    json_object *labels = json_member(object, "Labels", json_type_object);
+    const char *arn = labels == NULL ? NULL : json_member_text(labels, DOCKER_LABEL_TASK);
+    const char *slash = arn == NULL ? NULL : strrchr(arn, '/');
+
+    if (arn != NULL)
+        text_copy(container->task, sizeof container->task, slash == NULL ? arn : slash + 1);
+}
+
+/* Docker shows the id instead where the name leads elsewhere by now, or nowhere. */
+static bool read_image_named(json_object *object)
+{
+    const char *image = json_member_text(object, "Image"), *id = json_member_text(object, "ImageID");
+
+    return image != NULL && id != NULL && strcmp(image, id) != 0;
+}
+
 /* Reads one entry of the list. */
 static int read_entry(json_object *entry, const char *agent, struct container *ret_container, bool *ret_is_agent,
                       struct error *error)
@@ -63,6 +81,8 @@ static int read_entry(json_object *entry, const char *agent, struct container *r
         return error_set(error, EXIT_DOCKER, "the list of containers has an entry without a usable Id");
     *ret_is_agent = read_names(entry, agent, &container);
     container.managed = !*ret_is_agent && read_managed(entry);
+    read_task(entry, &container);
+    container.image_named = read_image_named(entry);
     status = json_member_text(entry, "State");
     if (status == NULL || !model_status_parse(status, &container.status) || container.status == STATUS_GONE) {
         if (*ret_is_agent)
@@ -85,8 +105,10 @@ static int add_entry(json_object *entry, const char *agent, struct snapshot *sna
         return -1;
     if (is_agent)
         snapshot->agent = container;
-    if (!container.managed)
+    if (!container.managed) {
+        snapshot->other_count += !is_agent;
         return 0;
+    }
     if (snapshot->container_count == *capacity) {
         struct container *grown = reallocarray(snapshot->containers, *capacity = *capacity * 2 + 64, sizeof *grown);
 
@@ -208,6 +230,27 @@ static bool read_config(json_object *config, struct container *container)
     return true;
 }
 
+/* Only an id, which may become part of a request's path. */
+static void read_image(json_object *object, struct container *container)
+{
+    static const char prefix[] = "sha256:";
+    const char *image = json_member_text(object, "Image");
+
+    if (image == NULL || strncmp(image, prefix, strlen(prefix)) != 0 || !text_is_container_id(image + strlen(prefix)) ||
+        !text_copy(container->image, sizeof container->image, image))
+        container->image[0] = '\0';
+}
+
+static bool read_logs_block(json_object *host_config)
+{
+    json_object *log_config = json_member(host_config, "LogConfig", json_type_object);
+    const char *driver = log_config == NULL ? NULL : json_member_text(log_config, "Type");
+    json_object *options = log_config == NULL ? NULL : json_member(log_config, "Config", json_type_object);
+    const char *mode = options == NULL ? NULL : json_member_text(options, "mode");
+
+    return driver != NULL && strcmp(driver, "awslogs") == 0 && (mode == NULL || strcmp(mode, "non-blocking") != 0);
+}
+
 int docker_json_inspect(const char *text, size_t length, struct container *container, struct error *error)
 {
     cleanup_json json_object *object = json_parse(text, length, error);
@@ -227,6 +270,8 @@ int docker_json_inspect(const char *text, size_t length, struct container *conta
         return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig");
     if (config == NULL || !read_config(config, &read) || !json_member_int(object, "RestartCount", &read.restart_count))
         return error_set(error, EXIT_DOCKER, "the answer has no usable Config or RestartCount");
+    read_image(object, &read);
+    read.logs_block = read_logs_block(host_config);
     read.inspected = INSPECT_DONE;
     *container = read;
     return 0;

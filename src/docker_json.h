@@ -11,6 +11,7 @@
 /* The label that ECS gives every container of a task, and the one by which an owner opts out (DESIGN.md, Words). */
 #define DOCKER_LABEL_ECS "com.amazonaws.ecs.cluster"
 #define DOCKER_LABEL_ENABLE "eins.enable"
+#define DOCKER_LABEL_TASK "com.amazonaws.ecs.task-arn"
 
 /* Reads the answer to GET /containers/json?all=1 into an empty snapshot: the managed containers and the agent, which is
  * the container with the name given. A managed container in a state that eins does not know is INSPECT_FAILED. Returns

@@ -12,7 +12,7 @@
 #define VALUE_SIZE 256
 
 /* What a sentence may have, of the bytes that an INI parser hands back unchanged. */
-#define SENTENCE LETTERS_AND_DIGITS " _.,:!?()[]{}<>/|@+=*%&$~^`-"
+#define SENTENCE LETTERS_AND_DIGITS " _.,:!?()[]{}<>/|@+=*%&$~^`'-"
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static bool consists_of(const char *text, const char *bytes)
@@ -31,7 +31,7 @@ static bool is_valid_text(enum field_type type, const char *text)
         return consists_of(text, LETTERS_AND_DIGITS "-@.: ") && text[0] != ' ' &&
                (text[0] == '\0' || text[strlen(text) - 1] != ' ');
     if (type == FIELD_TEXT)
-        return consists_of(text, SENTENCE);
+        return consists_of(text, SENTENCE) && text[0] != '\''; /* which would begin a value in quotes */
     return consists_of(text, LETTERS_AND_DIGITS "_.-");
 }
 
@@ -41,7 +41,7 @@ static void format_words(const char *words, const char *bytes, char substitute, 
 {
     size_t length;
 
-    text_copy(value, VALUE_SIZE, words + strspn(words, " "));
+    text_copy(value, VALUE_SIZE, words + strspn(words, " '"));
     for (char *c = value; *c != '\0'; c++) {
         if (strchr(bytes, *c) == NULL)
             *c = substitute;

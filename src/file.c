@@ -130,7 +130,13 @@ int file_open(const char *path, int flags)
     return fd;
 }
 
-int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
+/* Whether somebody else than root may write it: root must not do what such a file says. */
+static bool is_open_to_others(const struct stat *info)
+{
+    return info->st_uid != 0 || (info->st_mode & S_IWOTH) != 0 || ((info->st_mode & S_IWGRP) != 0 && info->st_gid != 0);
+}
+
+static int read_all(const char *path, size_t max, bool trusted, char **ret_text, size_t *ret_length)
 {
     cleanup_free char *text = NULL;
     size_t capacity = 0;
@@ -140,6 +146,8 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
 
     if (fd < 0)
         return fd;
+    if (trusted && geteuid() == 0 && is_open_to_others(&info))
+        return -EPERM;
     if (info.st_size > 0 && (uintmax_t)info.st_size > max)
         return -EFBIG;
     for (;;) {
@@ -172,6 +180,16 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
     if (ret_length != NULL)
         *ret_length = length;
     return 0;
+}
+
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_length)
+{
+    return read_all(path, max, false, ret_text, ret_length);
+}
+
+int file_read_trusted(const char *path, size_t max, char **ret_text, size_t *ret_length)
+{
+    return read_all(path, max, true, ret_text, ret_length);
 }
 
 int file_write_all(int fd, const char *text, size_t length)

@@ -9,12 +9,17 @@
 
 #include "check.h"
 #include "conf.h"
+#include "conf_print.h"
+#include "dry_look.h"
+#include "dry_run.h"
 #include "file.h"
 #include "http.h"
 #include "log.h"
+#include "metrics.h"
 #include "notify.h"
 #include "options.h"
 #include "report.h"
+#include "status.h"
 #include "text.h"
 
 /* A closed standard stream would be reused by the first file that is opened, and then be written to as if it were the
@@ -53,7 +58,9 @@ static int configure(struct conf_builder *builder, const struct options *options
         return -1;
     conf_read_ecs(builder, "/etc/ecs/ecs.config");
     conf_read_ecs(builder, "/var/lib/ecs/ecs.config");
-    return options->action == ACTION_RESET ? 0 : conf_finish(builder, error); /* a reset asks no region */
+    if (options->action == ACTION_RESET || options->action == ACTION_STATUS)
+        return 0; /* they ask no region */
+    return conf_finish(builder, error);
 }
 
 static int lock(const struct conf *conf, int *ret_fd, struct error *error)
@@ -92,10 +99,58 @@ static enum exit_code exit_code(const struct check *check)
     return check->probe.reach == REACH_INDETERMINATE ? EXIT_PROBE : check->code;
 }
 
+static int64_t monotonic_ms(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What is left for the next check, and for those who watch. */
 static void conclude(struct check *check)
 {
-    record_code(&check->store.record, exit_code(check));
-    check_save(check, &check->state, true);
+    struct metrics metrics = {.state = &check->state,
+                              .record = &check->store.record,
+                              .reach = check->probe.reach,
+                              .now = check->verdict.now,
+                              .check_seconds = (double)(monotonic_ms() - check->began) / 1000,
+                              .probe_seconds = check->probe.seconds,
+                              .version = PACKAGE_VERSION};
+    enum exit_code code = exit_code(check);
+    struct error error;
+
+    record_code(&check->store.record, code);
+    if (!check_save(check, &check->state, true) && exit_code(check) != code)
+        record_code(&check->store.record, exit_code(check)); /* for the metrics: no state file has it */
+    if (check->conf->metrics_file[0] != '\0' && metrics_write(check->conf->metrics_file, &metrics, &error) < 0)
+        log_write(LOG_LEVEL_ERROR, "end", "%s", error.text);
+}
+
+/* before is NULL for a reset. */
+static void show_plan(struct check *check, const struct state *before, const struct plan *plan)
+{
+    bool planned = check->code == EXIT_DONE;
+    struct dry_look look = {.docker = {.text = ""}};
+    struct dry_run view = {.conf = check->conf,
+                           .before = before,
+                           .after = planned && before != NULL ? &plan->next : &check->state,
+                           .probe = before != NULL ? &check->probe : NULL,
+                           .plan = planned ? plan : NULL,
+                           .error = planned ? NULL : error_exit_text(check->code),
+                           .seen = &check->seen,
+                           .advice = &look.advice};
+    int result = dry_look(check->conf, before == NULL, view.after->phase, view.plan, &check->seen, &look);
+
+    if (!planned && look.docker.text[0] != '\0')
+        view.error = look.docker.text;
+    if (result == 0)
+        result = check->json ? dry_run_json(stdout, &view) : dry_run_print(stdout, &view);
+    if (result < 0) {
+        log_write(LOG_LEVEL_ERROR, "end", "what would be done cannot be printed");
+        check_worsen(check, EXIT_STATE);
+    }
+    dry_look_clear(&look);
 }
 
 /* One check, from the state to the report. */
@@ -117,12 +172,10 @@ static enum exit_code run(struct check *check)
     check->verdict = plan_verdict(conf, check->probe.reach, now, uptime.tv_sec, &check->state);
     report_verdict(conf, &before, &check->state, &check->probe);
     check_reconcile(check, &plan);
-    if (!check->dry_run)
-        conclude(check);
-    else if (check->code == EXIT_DONE)
-        report_dry_run(stdout, conf, &before, &plan.next, &check->probe, &plan);
+    if (check->dry_run)
+        show_plan(check, &before, &plan);
     else
-        report_dry_run(stdout, conf, &before, &check->state, &check->probe, NULL);
+        conclude(check);
     plan_clear(&plan);
     return exit_code(check);
 }
@@ -139,10 +192,12 @@ static enum exit_code reset(struct check *check)
     if (check->state.rebuild || state_owes(&check->state)) /* otherwise a Docker that is gone already is not missed */
         check_reconcile(check, &plan);
     if (check->dry_run) {
-        report_reset(stdout, check->code == EXIT_DONE ? &plan : NULL);
+        show_plan(check, NULL, &plan);
     } else if (check->code == EXIT_DONE) {
         if (state_forget(&check->store, &error) < 0)
             return fail(&error);
+        if (check->conf->metrics_file[0] != '\0')
+            (void)file_remove(check->conf->metrics_file); /* else they would be taken for those of a check that hangs */
         log_write(LOG_LEVEL_WARNING, "end", "reset: eins holds nothing any more, and its state is forgotten");
     } else {
         if (!check->state.rebuild)
@@ -158,7 +213,7 @@ int main(int argc, char **argv)
     struct conf_builder builder;
     struct options options;
     struct error error;
-    struct check check = {.conf = &builder.conf};
+    struct check check = {.conf = &builder.conf, .began = monotonic_ms()};
     cleanup_close int lock_fd = -1;
     enum exit_code code;
     char summary[256];
@@ -173,7 +228,12 @@ int main(int argc, char **argv)
         return puts(PACKAGE_STRING), EXIT_DONE;
     if (configure(&builder, &options, &error) < 0)
         return complain(&error);
+    if (options.action == ACTION_CHECK_CONFIG)
+        return conf_print(stdout, &builder, options.json) < 0 ? EXIT_STATE : EXIT_DONE;
+    if (options.action == ACTION_STATUS)
+        return status_run(stdout, check.conf, options.json);
     check.dry_run = options.dry_run;
+    check.json = options.json;
     /* A dry run writes no file; who asked for it, or for a reset, is at the terminal. */
     log_setup(check.dry_run ? NULL : check.conf->log_file,
               check.dry_run ? LOG_LEVEL_ERROR : (enum log_level)check.conf->log_level,

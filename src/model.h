@@ -11,6 +11,8 @@
 #define MODEL_ID_SIZE 65          /* 64 hexadecimal digits */
 #define MODEL_NAME_SIZE 256       /* longer container names are cut: they are shown, never sent */
 #define MODEL_TIME_SIZE 48        /* RFC 3339 with nanoseconds, as Docker prints it */
+#define MODEL_IMAGE_SIZE 72       /* "sha256:" and 64 hexadecimal digits */
+#define MODEL_TASK_SIZE 64        /* longer ids of tasks are cut: they are shown, never sent */
 #define MODEL_GENERATION_SIZE 128 /* boot id, engine pid, its file's mtime */
 
 /* What a probe of the region found. */
@@ -46,6 +48,8 @@ struct container {
     char name[MODEL_NAME_SIZE]; /* without Docker's leading slash */
     bool managed;               /* has the ECS label, is not the agent, and did not opt out with eins.enable=false */
     enum status status;
+    char task[MODEL_TASK_SIZE]; /* the id at the end of its ECS task's ARN, or empty; for people */
+    bool image_named;           /* shown with its image's name, as Docker does only while that name leads to it */
 
     /* Only the inspection of a container shows what follows. */
     enum inspected inspected;
@@ -57,6 +61,10 @@ struct container {
     bool auto_remove;
     bool oom_killed;
     bool has_error; /* State.Error is not empty */
+    /* For people: what is missing or strange here is no error. */
+    char image[MODEL_IMAGE_SIZE]; /* its id, or empty */
+    bool image_gone;              /* Docker was asked for that image and has none */
+    bool logs_block;              /* log driver awslogs, which waits for the region unless it is told not to */
 };
 
 /* One entry of the engine's event log that concerns a container. */
@@ -75,6 +83,7 @@ struct snapshot {
     enum inspected events_asked;  /* INSPECT_DONE: events are valid */
     struct container *containers; /* managed ones only, owned */
     size_t container_count;
+    size_t other_count;     /* neither managed nor the agent */
     struct container agent; /* STATUS_GONE when there is none */
     struct event *events;   /* oldest first, owned */
     size_t event_count;

@@ -15,7 +15,15 @@
 #define HELP_COLUMN 27
 #define HELP_WIDTH 79
 
-enum option_kind { OPTION_KEY, OPTION_CONFIG, OPTION_ACTION, OPTION_DRY_RUN, OPTION_VERBOSE, OPTION_INTERVAL };
+enum option_kind {
+    OPTION_KEY,
+    OPTION_CONFIG,
+    OPTION_ACTION,
+    OPTION_DRY_RUN,
+    OPTION_JSON,
+    OPTION_VERBOSE,
+    OPTION_INTERVAL
+};
 
 struct option_entry {
     enum option_kind kind;
@@ -41,9 +49,16 @@ static const struct option_entry entries[] = {
      "docker", "host", 0},
     {OPTION_KEY, "endpoint", 0, "URL", "probe this instead of the region's own endpoint", "region", "endpoint", 0},
     {OPTION_DRY_RUN, "dry-run", 0, NULL, "probe, look, say what would be done; change nothing", NULL, NULL, 0},
+    {OPTION_ACTION, "status", 0, NULL,
+     "say what the last check left: phase, since when, what is kept; touches neither network nor Docker", NULL, NULL,
+     ACTION_STATUS},
+    {OPTION_ACTION, "check-config", 0, NULL,
+     "validate the configuration, print what is in effect and where each value came from", NULL, NULL,
+     ACTION_CHECK_CONFIG},
     {OPTION_ACTION, "reset", 0, NULL,
      "before removing eins: give policies back, unpause the agent if eins paused it, forget the state; removes nothing",
      NULL, NULL, ACTION_RESET},
+    {OPTION_JSON, "json", 0, NULL, "machine-readable output of --dry-run, --status, --check-config", NULL, NULL, 0},
     {OPTION_VERBOSE, "verbose", 'v', NULL, "also log to standard error", NULL, NULL, 0},
     {OPTION_ACTION, "help", 'h', NULL, "this text", NULL, NULL, ACTION_HELP},
     {OPTION_ACTION, "version", 'V', NULL, "name and version", NULL, NULL, ACTION_VERSION},
@@ -151,10 +166,16 @@ static int take_option(const struct option_entry *entry, struct conf_builder *bu
         options->config_given = true;
         return 0;
     case OPTION_ACTION:
+        if (options->action != ACTION_CHECK && options->action != entry->action && entry->action < ACTION_HELP)
+            return error_set(error, EXIT_USAGE, "--%s: only one of --status, --check-config and --reset at a time" HINT,
+                             entry->name);
         options->action = entry->action;
         return 0;
     case OPTION_DRY_RUN:
         options->dry_run = true;
+        return 0;
+    case OPTION_JSON:
+        options->json = true;
         return 0;
     case OPTION_VERBOSE:
         options->verbose = true;
@@ -195,6 +216,10 @@ int options_parse(int argc, char **argv, struct conf_builder *builder, struct op
     }
     if (code == -1 && optind < argc)
         return refuse_word(argv[optind], error);
+    if (options.dry_run && (options.action == ACTION_STATUS || options.action == ACTION_CHECK_CONFIG))
+        return error_set(error, EXIT_USAGE, "--dry-run: --status and --check-config change nothing as it is" HINT);
+    if (options.json && (options.action == ACTION_RESET || (options.action == ACTION_CHECK && !options.dry_run)))
+        return error_set(error, EXIT_USAGE, "--json: expected --dry-run, --status or --check-config beside it" HINT);
     *ret_options = options;
     return 0;
 }

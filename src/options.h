@@ -8,11 +8,19 @@
 
 #include "conf.h"
 
-enum options_action { ACTION_CHECK, ACTION_RESET, ACTION_HELP, ACTION_VERSION };
+enum options_action {
+    ACTION_CHECK,
+    ACTION_RESET,
+    ACTION_STATUS,
+    ACTION_CHECK_CONFIG,
+    ACTION_HELP,
+    ACTION_VERSION,
+};
 
 struct options {
     enum options_action action;
     bool dry_run; /* of the action: look, say, change nothing */
+    bool json;    /* of --dry-run, --status, --check-config */
     bool verbose;
     const char *config; /* borrowed from argv, or CONF_PATH_DEFAULT */
     bool config_given;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,19 @@ struct probe {
     char curl_error[CURL_ERROR_SIZE];
 };
 
+/* Only while the connection is there does libcurl show it; one built with another TLS library has it in another form.
+ */
+static void read_tls(CURL *handle, struct probe_result *result)
+{
+    struct curl_tlssessioninfo *session = NULL;
+
+    if (curl_easy_getinfo(handle, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == NULL ||
+        session->backend != CURLSSLBACKEND_OPENSSL || session->internals == NULL)
+        return;
+    text_copy(result->tls_version, sizeof result->tls_version, SSL_get_version(session->internals));
+    text_copy(result->cipher, sizeof result->cipher, SSL_get_cipher_name(session->internals));
+}
+
 /* The first line of the final reply decides. Interim replies (1xx) and the proxy's own (suppressed) do not count. */
 static size_t take_header(char *data, size_t size, size_t count, void *opaque)
 {
@@ -46,6 +60,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *opaque)
     if (status < 200)
         return size * count;
     probe->result->status = status;
+    read_tls(probe->handle, probe->result);
     return 0; /* ends the transfer: neither headers nor body nor the end of the connection are worth waiting for */
 }
 
@@ -247,10 +262,29 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
     }
 }
 
+/* libcurl counts each from the beginning; one that was not reached is 0. */
+static void read_steps(CURL *handle, struct probe_steps *steps)
+{
+    static const CURLINFO infos[] = {CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T,
+                                     CURLINFO_STARTTRANSFER_TIME_T};
+    double *const seconds[] = {&steps->name, &steps->connection, &steps->tls, &steps->first_byte};
+    curl_off_t before = 0;
+
+    for (size_t i = 0; i < sizeof infos / sizeof *infos; i++) {
+        curl_off_t reached = 0;
+
+        curl_easy_getinfo(handle, infos[i], &reached);
+        if (reached <= before)
+            continue;
+        *seconds[i] = (double)(reached - before) / 1e6;
+        before = reached;
+    }
+}
+
 static void read_details(CURL *handle, struct probe_result *result)
 {
     const char *address = NULL;
-    long port = 0;
+    long port = 0, proxy_status = 0;
     double seconds = 0;
 
     if (curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL && address[0] != '\0') {
@@ -260,6 +294,9 @@ static void read_details(CURL *handle, struct probe_result *result)
     }
     curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME, &seconds);
     result->seconds = seconds;
+    read_steps(handle, &result->steps);
+    curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    result->proxied = proxy_status != 0 || result->cause == PROBE_PROXY;
 }
 
 static void judge(struct probe *probe, CURLcode code, const struct conf *conf)

@@ -24,7 +24,13 @@ struct probe_result {
     enum probe_cause cause;
     long status; /* HTTP status, or 0 */
     char address[64];
-    double seconds;        /* the whole probe */
+    bool proxied;         /* the address is the proxy's */
+    char tls_version[16]; /* like "TLSv1.3"; known once a status has arrived, else empty */
+    char cipher[64];      /* likewise, as OpenSSL names it */
+    double seconds;       /* the whole probe */
+    struct probe_steps {  /* seconds, each by itself; 0: the probe did not get through it */
+        double name, connection, tls, first_byte;
+    } steps;
     char explanation[400]; /* a sentence that names the cause */
 };
 

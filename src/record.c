@@ -13,6 +13,7 @@ void record_probe(struct record *record, enum reach reach, const char *why)
     record->reach = reach;
     text_copy(record->why, sizeof record->why, why);
     record->failures.count = 0;
+    record->failures.more = 0;
 }
 
 static void begin(struct record *record, int64_t number, int64_t since, int64_t restarted, int64_t removed)
@@ -20,6 +21,7 @@ static void begin(struct record *record, int64_t number, int64_t since, int64_t 
     struct record_outage *outage;
 
     record->warnings.count = 0;
+    record->warnings.more = 0;
     if (record->outage_count == RECORD_OUTAGES)
         memmove(&record->outages[0], &record->outages[1], --record->outage_count * sizeof *record->outages);
     outage = &record->outages[record->outage_count++];
@@ -31,6 +33,7 @@ static void begin(struct record *record, int64_t number, int64_t since, int64_t 
 static void end(struct record *record, struct record_outage *outage, int64_t since)
 {
     record->warnings.count = 0;
+    record->warnings.more = 0;
     /* A clock that was set back in the outage must not make it end before it began. */
     outage->ended = since > outage->began ? since : outage->began + 1;
     record->outage_seconds += outage->ended - outage->began;
@@ -57,13 +60,14 @@ void record_text(struct record_texts *texts, const char *text)
     char cut[RECORD_TEXT_SIZE];
 
     text_copy(cut, sizeof cut, text);
-    for (size_t i = 0; i < texts->count && i < RECORD_TEXTS; i++) {
+    for (size_t i = 0; i < texts->count; i++) {
         if (strcmp(texts->texts[i], cut) == 0)
             return;
     }
     if (texts->count < RECORD_TEXTS)
-        memcpy(texts->texts[texts->count], cut, sizeof cut);
-    texts->count++;
+        text_copy(texts->texts[texts->count++], RECORD_TEXT_SIZE, cut);
+    else
+        texts->more++;
 }
 
 void record_code(struct record *record, enum exit_code code)

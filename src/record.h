@@ -31,7 +31,8 @@ enum record_error { RECORD_INCOMPLETE, RECORD_DOCKER, RECORD_PROBE, RECORD_STATE
 /* A list of texts. */
 struct record_texts {
     char texts[RECORD_TEXTS][RECORD_TEXT_SIZE];
-    size_t count; /* may be larger than RECORD_TEXTS */
+    size_t count; /* at most RECORD_TEXTS */
+    int64_t more; /* further ones, that there was no room for */
 };
 
 struct record {

@@ -2,6 +2,7 @@
 """What operators and their scripts rely on: exit codes, messages, the log's format, and that a dry run is one."""
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -92,6 +93,17 @@ def test_options_win_over_the_file(docker, agent, eins, region):
 def test_a_wrong_configuration_is_refused_with_file_key_and_value(eins, section, key, value, words):
     eins.conf.setdefault(section, {})[key] = value
     refused(eins, 78, eins.conf_file, *words)
+
+
+@pytest.mark.parametrize("mode, owner", [(0o666, 0), (0o644, 65534)], ids=["mode", "owner"])
+def test_a_configuration_that_others_may_write_is_refused_by_root(eins, mode, owner):
+    """Whoever writes it decides which Docker is asked as root, and where the log goes."""
+    command = eins.command()
+    os.chmod(eins.conf_file, mode)
+    os.chown(eins.conf_file, owner, 0)
+    done = subprocess.run(command, env=eins.environment(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 78 and eins.conf_file in done.stderr and "chmod go-w" in done.stderr, done
+    assert eins.state() is None
 
 
 def test_without_a_region_it_says_where_it_looked_and_what_to_set(eins):

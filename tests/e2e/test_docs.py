@@ -33,7 +33,7 @@ def plain(cell):
 
 def options_of_help():
     """Pairs like ("-r", "--region=REGION"), the letter empty where there is none."""
-    return re.findall(r"^ +(?:(-\w), )?(--[\w-]+(?:=\w+)?)(?: |$)", run("--help"), re.MULTILINE)
+    return re.findall(r"^ {2,6}(?:(-\w), )?(--[\w-]+(?:=\w+)?)(?: |$)", run("--help"), re.MULTILINE)
 
 
 def exit_codes_of_help():

@@ -146,7 +146,7 @@ def test_want_of_memory_is_not_taken_for_an_outage(host, interposer, tmp_path, c
     OpenSSL's own allocations that cannot be said for each: it makes anything of one that fails, an invalid certificate or, as in one place
     of libssl, a line that is silent. See the next test for memory that is really short.)"""
     engine, _, eins = host
-    eins.conf["region"].update(connect_timeout=1, timeout=2)
+    eins.conf["region"].update(connect_timeout=4, timeout=6)
     with Scene(injection.well, *host) as scene:
         memory, tried = Memory(scene, interposer, tmp_path), 0
         for name in ("program", "libssl", "libjson-c", "libiniparser"):

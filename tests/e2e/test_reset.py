@@ -41,6 +41,15 @@ def test_a_reset_in_an_outage_gives_all_back_removes_nothing_and_forgets(docker,
     assert not [line for line in result.log if " ERROR " in line], result
 
 
+def test_a_reset_takes_the_metrics_away_which_would_look_like_those_of_a_check_that_hangs(host):
+    metrics = os.path.join(host.eins.folder, "eins.prom")
+    host.eins.conf["metrics"] = {"file": metrics}
+    host.before()
+    assert os.path.exists(metrics)
+    reset(host.eins)
+    assert not os.path.exists(metrics)
+
+
 def test_a_reset_needs_no_region(host):
     web = host.engine.run("web")
     host.before()

@@ -27,7 +27,7 @@ WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
 HANGS = 60  # seconds
 KEPT = {"eins.conf", "eins.log", "state.ini", "state.ini.lock"}
 # In the state; they differ from run to run, and the last ones count what went wrong.
-TIMES = {"since", "paused_at", "renew_since", "checksum", "began", "ended", "outage_seconds", "last_start",
+TIMES = {"since", "paused_at", "renew_since", "checksum", "began", "ended", "cause", "outage_seconds", "last_start",
          "errors_incomplete", "errors_docker", "errors_probe", "errors_state"}
 
 Call = collections.namedtuple("Call", "name nth text")  # text: the call and its result, paths instead of descriptors

@@ -14,9 +14,9 @@ packages="$packages ca-certificates openssl python3 python3-pytest busybox-stati
 # For some sections of tests/check:
 # shellcheck disable=SC2034
 packages_more="clang valgrind xz-utils"
-# For what is installed: a systemd to boot, a cron, and what reads man pages.
+# For what is installed: a systemd to boot, a cron, what reads man pages, and what reads metrics and alert rules.
 # shellcheck disable=SC2034
-packages_installed="systemd systemd-container cron mandoc man-db groff-base"
+packages_installed="systemd systemd-container cron mandoc man-db groff-base python3-jsonschema prometheus prometheus-node-exporter"
 
 # A Docker of another origin serves as well, and Debian's would displace it.
 command -v dockerd >/dev/null && command -v containerd >/dev/null && command -v runc >/dev/null || packages="$packages docker.io"
@@ -54,6 +54,12 @@ install_packages()
         tail -n 40 "$scratch/apt.log" >&2
     fi
     allow_services
+    # Nor at the next boot: the tests only use their programs, and they would listen to everybody.
+    for package in $missing; do
+        case $package in
+        prometheus*) systemctl --quiet disable "$package.service" >/dev/null 2>&1 || : ;;
+        esac
+    done
     [ "$installed" = 0 ] || stop "The packages could not be installed:$missing"
 }
 

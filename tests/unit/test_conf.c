@@ -196,7 +196,7 @@ static void unknown_section_is_refused_with_file_and_section(void **state)
 {
     (void)state;
     expect_refusal("[dokcer]\nretries = 1\n",
-                   "[dokcer]: unknown section; expected one of [region], [docker], [state], [log]");
+                   "[dokcer]: unknown section; expected one of [region], [docker], [state], [log], [metrics]");
 }
 
 static void syntax_errors_name_file_and_line(void **state)
@@ -227,7 +227,7 @@ static void bad_values_are_refused_with_key_value_and_expectation(void **state)
         {"[docker]\ntls_verify = maybe\n", "[docker] tls_verify = maybe: expected yes or no"},
         {"[docker]\nretries = 1001\n",
          "[docker] retries = 1001: expected a number of restarts (0 = no limit) from 0 to 1000"},
-        {"[docker]\nrecovery = adopt\n", "[docker] recovery = adopt: expected replace or keep"},
+        {"[docker]\nrecovery = remove\n", "[docker] recovery = remove: expected replace, adopt or keep"},
         {"[docker]\ntimeout = 4\n", "[docker] timeout = 4: expected a number of seconds from 5 to 600"},
         {"[docker]\nparallel = 257\n", "[docker] parallel = 257: expected a number of requests from 1 to 256"},
         {"[docker]\nagent_wait = 0\n", "[docker] agent_wait = 0: expected a number of seconds from 1 to 300"},
