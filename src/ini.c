@@ -48,11 +48,23 @@ static void scan_clear(struct scan *scan)
     free(scan->entries);
 }
 
+/* "section" or "section:key", allocated, or NULL. */
+static char *entry_name(const char *section, const char *key)
+{
+    char *name;
+
+    if (key == NULL)
+        return strdup(section);
+    return asprintf(&name, "%s:%s", section, key) < 0 ? NULL : name;
+}
+
 /* Returns NULL, or what is wrong. key is NULL for a section's own line. */
 static const char *scan_add(struct scan *scan, const char *section, const char *key, size_t line)
 {
-    struct entry *entry;
+    cleanup_free char *name = entry_name(section, key);
 
+    if (name == NULL)
+        return no_memory;
     if (scan->count == ENTRY_MAX)
         return "there are too many entries";
     if (scan->count == scan->capacity) {
@@ -64,17 +76,8 @@ static const char *scan_add(struct scan *scan, const char *section, const char *
         scan->entries = entries;
         scan->capacity = capacity;
     }
-    entry = &scan->entries[scan->count];
-    if (key == NULL) {
-        entry->name = strdup(section);
-    } else if (asprintf(&entry->name, "%s:%s", section, key) < 0) {
-        entry->name = NULL;
-    }
-    if (entry->name == NULL)
-        return no_memory;
-    entry->section_length = strlen(section);
-    entry->line = line;
-    scan->count++;
+    scan->entries[scan->count++] = (struct entry){name, strlen(section), line};
+    name = NULL;
     return NULL;
 }
 

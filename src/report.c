@@ -122,7 +122,8 @@ static void log_note(const struct note *note, const char *tag, struct record *re
     if (note->kind == NOTE_ADOPTED)
         return; /* as it should be */
     snprintf(text, sizeof text, "%s: %s", note->name, plan_note_text(note->kind));
-    record_text(note->kind == NOTE_NOT_UNDERSTOOD ? &record->failures : &record->warnings, text_escape(escaped, sizeof escaped, text));
+    record_text(note->kind == NOTE_NOT_UNDERSTOOD ? &record->failures : &record->warnings,
+                text_escape(escaped, sizeof escaped, text));
 }
 
 void report_plan(const struct plan *plan, struct record *record)

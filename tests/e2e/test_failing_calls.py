@@ -33,7 +33,7 @@ FITTING = [
     (r"memfd|/proc/self/fd/", {74, 78}, r"state\.ini: |eins\.conf: "),
     (r"^(fchown|utimensat|unlinkat|getdents64|ftruncate)|^fchmod.*(log|lock)>", {0}, None),  # niceties
     (r"eins\.log", {0}, r"eins\.log"),
-    (r"/etc/ecs|/var/lib/ecs|boot_id|/pid\b|openssl|localtime|zoneinfo|pipe:|/etc/host|nsswitch|resolv", {0}, None),  # done without, or by another way
+    (r"/etc/ecs|/var/lib/ecs|boot_id|/pid\b|openssl|localtime|zoneinfo|pipe:|/etc/host|nsswitch|resolv", {0}, None),  # done without, or otherwise
     (r"state\.ini\.lock", {0, 74}, r"state\.ini\.lock"),
     (r"^openat\(\d+<.*>, \"\.\"", {0}, None),  # to remove what killed checks left
     (r"state\.ini\"|state\.ini>", {0, 74}, r"state\.ini"),  # read again, when it fails once

@@ -85,6 +85,8 @@ make_scratch()
 {
     [ "$(id -u)" = 0 ] || stop "Run this as root: the tests start a private Docker Engine and make network namespaces."
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/eins-XXXXXX") || exit 1
+    # /eins-engine-XXXXXXXX/exec/containerd/containerd-debug.sock comes behind it, and containerd takes no more than 104 bytes.
+    [ "${#scratch}" -le 44 ] || { rmdir "$scratch"; stop "TMPDIR=$TMPDIR is too long for the sockets of a private Docker: take a shorter one, like /tmp."; }
     chmod 755 "$scratch" # some tests run eins-check as another user
     export TMPDIR="$scratch"
     policy=
@@ -100,7 +102,7 @@ copy_sources()
     mkdir "$scratch/source" || return 1
     (cd "$top" && tar -cf - --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp --exclude=__pycache__ \
         --exclude='*.log' --exclude='*.trs' \
-        configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc man src systemd tests) | tar -C "$scratch/source" -xf - || return 1
+        .clang-format .clang-tidy configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc man src systemd tests) | tar -C "$scratch/source" -xf - || return 1
     # Unit tests of an in-tree build would be taken for built ones.
     find "$scratch/source/tests/unit" -maxdepth 1 -type f -name 'test_*' ! -name '*.*' -exec rm {} +
     (cd "$scratch/source" && autoreconf -fi) >"$scratch/autoreconf.log" 2>&1 || { cat "$scratch/autoreconf.log" >&2; return 1; }
