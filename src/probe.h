@@ -28,7 +28,8 @@ struct probe_result {
     char tls_version[16]; /* like "TLSv1.3"; known once a status has arrived, else empty */
     char cipher[64];      /* likewise, as OpenSSL names it */
     double seconds;       /* the whole probe */
-    struct probe_steps {  /* seconds, each by itself; 0: the probe did not get through it */
+    struct probe_steps { /* seconds, each by itself; 0: the probe did not get through it, or libcurl does not tell: some
+                            count no connection whose handshake fails */
         double name, connection, tls, first_byte;
     } steps;
     char explanation[400]; /* a sentence that names the cause */
