@@ -266,8 +266,7 @@ const char *plan_note_text(enum note_kind kind)
             "the old agent is gone and ecs-init brings no new one: start it, for example with systemctl restart ecs",
         [NOTE_ADOPTED] = "it was restarted in the outage and runs on: a fresh agent takes it over as it is",
         [NOTE_AGENT_DOWN] =
-            "the agent does not run, so ECS does nothing on this host; unless ecs-init brings it back by "
-            "itself, start it, for example with systemctl restart ecs",
+            "it does not run, so ECS does nothing on this host; unless ecs-init brings it back: systemctl restart ecs",
     };
 
     return texts[kind];

@@ -170,7 +170,7 @@ def test_an_agent_that_was_renamed_in_the_outage_is_unpaused_by_its_id(docker, a
     result = outage.end()
     assert docker.status("old-agent") == "running", result
     assert "WARNING" in result.log_text and "systemctl restart ecs" in result.log_text, result
-    assert "agent does not run" not in eins.check().log_text, "it is said once"
+    assert "it does not run, so ECS" not in eins.check().log_text, "it is said once"
 
 
 # -- in which order ----------------------------------------------------------------------------------------------------------
