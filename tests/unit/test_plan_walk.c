@@ -118,7 +118,7 @@ static void set_up(struct story *story, uint64_t seed)
     story->eins.conf.fall = 1 + (int)(next_random(&random) % 4 % 3);
     story->eins.conf.rise = 1 + (int)(next_random(&random) % 4 % 3);
     story->eins.conf.retries = next_random(&random) % 2 == 0 ? 0 : 2;
-    story->eins.conf.recovery = (enum recovery)(next_random(&random) % 3);
+    story->eins.conf.recovery = (int)(next_random(&random) % 3);
     story->world.clears_marks = next_random(&random) % 2 == 0;
     story->eins.through_text = next_random(&random) % 16 == 0;
     story->world.has_ecs_init = next_random(&random) % 4 != 0;
