@@ -75,6 +75,8 @@ static int look_inspect(struct check *check)
 /* Adds to the snapshot what the planner wants. A dry run sees all of it at once, for a plan in one piece. */
 static int look(struct check *check, unsigned wants, struct error *error)
 {
+    struct error events;
+
     if ((wants & WANT_LIST) != 0) {
         if (look_list(check, error) < 0)
             return -1;
@@ -84,8 +86,8 @@ static int look(struct check *check, unsigned wants, struct error *error)
     if ((wants & WANT_INSPECT) != 0 && look_inspect(check) < 0)
         return error_set(error, EXIT_DOCKER, "out of memory");
     /* Without its events the planner takes the careful way. */
-    if ((wants & WANT_EVENTS) != 0 && docker_events(check->docker, &check->seen, error) < 0)
-        log_write(LOG_LEVEL_WARNING, "begin", "Docker's event log cannot be read: %s", error->text);
+    if ((wants & WANT_EVENTS) != 0 && docker_events(check->docker, &check->seen, &events) < 0)
+        log_write(LOG_LEVEL_WARNING, "begin", "Docker's event log cannot be read: %s", events.text);
     return 0;
 }
 
@@ -114,7 +116,6 @@ static void carry_out(struct check *check, struct plan *plan)
 
 void check_reconcile(struct check *check, struct plan *ret_plan)
 {
-    struct error error;
     unsigned wants;
 
     *ret_plan = (struct plan){0};
@@ -122,7 +123,8 @@ void check_reconcile(struct check *check, struct plan *ret_plan)
         struct plan plan;
 
         if (plan_make(check->conf, &check->state, &check->verdict, &check->seen, &plan) < 0) {
-            log_write(LOG_LEVEL_ERROR, "begin", "out of memory");
+            error_set(&check->trouble, EXIT_INCOMPLETE, "out of memory");
+            log_write(LOG_LEVEL_ERROR, "begin", "%s", check->trouble.text);
             check_worsen(check, EXIT_INCOMPLETE);
             return;
         }
@@ -144,9 +146,9 @@ void check_reconcile(struct check *check, struct plan *ret_plan)
         plan_clear(&plan);
         if (wants == 0)
             return;
-        if (look(check, wants, &error) < 0) {
-            log_write(LOG_LEVEL_ERROR, "begin", "%s", error.text);
-            check_worsen(check, error.code);
+        if (look(check, wants, &check->trouble) < 0) {
+            log_write(LOG_LEVEL_ERROR, "begin", "%s", check->trouble.text);
+            check_worsen(check, check->trouble.code);
             return;
         }
     }

@@ -7,6 +7,7 @@
 
 #include "conf.h"
 #include "docker.h"
+#include "error.h"
 #include "plan.h"
 #include "probe.h"
 #include "state.h"
@@ -23,6 +24,7 @@ struct check {
     struct docker *docker; /* opened when it is first needed */
     struct snapshot seen;
     enum exit_code code; /* the worst so far */
+    struct error trouble; /* why Docker could not be looked at, or an empty text */
     bool unwritable;     /* the state could not be written, and that has been said */
 };
 

@@ -73,8 +73,8 @@ extern const struct conf_key conf_keys[];
 struct conf_builder {
     struct conf conf;
     enum conf_origin origin[CONF_KEY_MAX];
-    char source[CONF_KEY_MAX]
-               [64]; /* in words: "/etc/ecs/ecs.config AWS_DEFAULT_REGION", "$DOCKER_HOST", "--region", ... */
+    char source[CONF_KEY_MAX][CONF_TEXT_SIZE]; /* in words: "/etc/ecs/ecs.config AWS_DEFAULT_REGION", "$DOCKER_HOST",
+                                                  "--region", ... */
     enum conf_origin no_proxy_origin;
     char looked[4]
                [CONF_TEXT_SIZE]; /* the files that were looked at for a region, for the message that none was found */

@@ -105,7 +105,7 @@ static void print_comment(const struct terminal *terminal, int indent, const cha
 
 static void print_key(const struct terminal *terminal, const struct conf_builder *builder, size_t i)
 {
-    char value[CONF_PRINT_SIZE], quoted[4 * CONF_PRINT_SIZE], line[5 * CONF_PRINT_SIZE], comment[160];
+    char value[CONF_PRINT_SIZE], quoted[4 * CONF_PRINT_SIZE], line[5 * CONF_PRINT_SIZE], comment[CONF_TEXT_SIZE + 64];
     bool hidden = conf_print_value(builder, i, value);
     bool sayable = quote(value, quoted, sizeof quoted) && !hidden;
     bool set = builder->origin[i] != CONF_DEFAULT && sayable;

@@ -90,9 +90,9 @@ static bool plans_agent(const struct plan *plan)
 }
 
 int dry_look(const struct conf *conf, bool reset, enum phase next, const struct plan *plan, struct snapshot *seen,
-             struct dry_look *ret_look)
+             struct advice *ret_advice)
 {
-    struct dry_look look = {.docker = {.text = ""}};
+    struct error error;
     char state_trouble[CONF_TEXT_SIZE + 64];
     struct advice_facts facts = {.reset = reset,
                                  .outage = next == PHASE_DISCONNECTED,
@@ -100,18 +100,8 @@ int dry_look(const struct conf *conf, bool reset, enum phase next, const struct 
                                  .agent = conf->agent,
                                  .schedule = find_schedule(),
                                  .state_trouble = find_state_trouble(conf, state_trouble, sizeof state_trouble)};
-    int result;
 
-    /* Where a check could not look, this second look is for the reason. */
-    if ((!reset || plan == NULL) && ask_docker(conf, seen, &look.docker) < 0 && plan != NULL)
-        facts.docker_trouble = look.docker.text;
-    look.listed = seen->listed;
-    result = advice_make(seen, &facts, &look.advice);
-    *ret_look = look;
-    return result;
-}
-
-void dry_look_clear(struct dry_look *look)
-{
-    advice_clear(&look->advice);
+    if (!reset && plan != NULL && ask_docker(conf, seen, &error) < 0)
+        facts.docker_trouble = error.text;
+    return advice_make(seen, &facts, ret_advice);
 }

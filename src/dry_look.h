@@ -7,23 +7,14 @@
 
 #include "advice.h"
 #include "conf.h"
-#include "error.h"
 #include "model.h"
 #include "plan.h"
 
-struct dry_look {
-    struct error docker; /* why Docker could not be looked at, or an empty text */
-    bool listed;         /* false: it was not, or need not be */
-    struct advice advice;
-};
-
 /* Adds to the snapshot what it lacks: the list, an inspection of each managed container that is up, and whether their
  * images are there. All by GET, each with a shorter deadline than a check's. plan is NULL when a check could not make
- * one. next has the phase that follows; reset: it is a dry run of --reset, for which Docker is asked nothing more.
- * Returns 0, or -1 for want of memory with an empty advice. */
+ * one: then, and for a dry run of --reset, Docker is asked nothing more. next has the phase that follows.
+ * Returns 0 and the advice, for advice_clear, or -1 for want of memory. */
 int dry_look(const struct conf *conf, bool reset, enum phase next, const struct plan *plan, struct snapshot *seen,
-             struct dry_look *ret_look);
-
-void dry_look_clear(struct dry_look *look);
+             struct advice *ret_advice);
 
 #endif

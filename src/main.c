@@ -131,26 +131,26 @@ static void conclude(struct check *check)
 static void show_plan(struct check *check, const struct state *before, const struct plan *plan)
 {
     bool planned = check->code == EXIT_DONE;
-    struct dry_look look = {.docker = {.text = ""}};
+    struct advice advice = {0};
     struct dry_run view = {.conf = check->conf,
                            .before = before,
                            .after = planned && before != NULL ? &plan->next : &check->state,
                            .probe = before != NULL ? &check->probe : NULL,
                            .plan = planned ? plan : NULL,
-                           .error = planned ? NULL : error_exit_text(check->code),
+                           .error = planned                          ? NULL
+                                    : check->trouble.text[0] != '\0' ? check->trouble.text
+                                                                     : error_exit_text(check->code),
                            .seen = &check->seen,
-                           .advice = &look.advice};
-    int result = dry_look(check->conf, before == NULL, view.after->phase, view.plan, &check->seen, &look);
+                           .advice = &advice};
+    int result = dry_look(check->conf, before == NULL, view.after->phase, view.plan, &check->seen, &advice);
 
-    if (!planned && look.docker.text[0] != '\0')
-        view.error = look.docker.text;
     if (result == 0)
         result = check->json ? dry_run_json(stdout, &view) : dry_run_print(stdout, &view);
     if (result < 0) {
         log_write(LOG_LEVEL_ERROR, "end", "what would be done cannot be printed");
         check_worsen(check, EXIT_STATE);
     }
-    dry_look_clear(&look);
+    advice_clear(&advice);
 }
 
 /* One check, from the state to the report. */

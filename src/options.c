@@ -218,7 +218,7 @@ int options_parse(int argc, char **argv, struct conf_builder *builder, struct op
         return refuse_word(argv[optind], error);
     if (options.dry_run && (options.action == ACTION_STATUS || options.action == ACTION_CHECK_CONFIG))
         return error_set(error, EXIT_USAGE, "--dry-run: --status and --check-config change nothing as it is" HINT);
-    if (options.json && (options.action == ACTION_RESET || (options.action == ACTION_CHECK && !options.dry_run)))
+    if (options.json && !options.dry_run && (options.action == ACTION_RESET || options.action == ACTION_CHECK))
         return error_set(error, EXIT_USAGE, "--json: expected --dry-run, --status or --check-config beside it" HINT);
     *ret_options = options;
     return 0;

@@ -39,10 +39,13 @@ class Trace:
     def _state(self):
         state = self.host.eins.state()
         agent = {key: value for key, value in state["agent"].items() if key == "paused_by_eins"} | {"has an id": bool(state["agent"].get("id"))}
-        containers = {}
+        containers, now = {}, {seen.id: seen.started_at for seen in self.host.engine.view().values()}
         for name, entry in sorted(self.host.eins.containers().items()):
-            started_at, first = entry.pop("started_at", None), self._first.get(entry.pop("id"))
-            containers[short(name)] = {**entry, "name": short(name), "started_at": started_at and started_at == first}
+            identity = entry.pop("id")
+            moments = {key: entry[key] and ("first" if entry[key] == self._first.get(identity) else
+                                            "now" if entry[key] == now.get(identity) else "another")
+                       for key in ("started_at", "last_start") if key in entry}
+            containers[short(name)] = {**entry, **moments, "name": short(name)}
         return {"phase": state["state"]["phase"], "outages": state["state"]["outages"], "agent": agent, "containers": containers}
 
     @staticmethod

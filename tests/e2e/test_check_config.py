@@ -165,7 +165,8 @@ def test_credentials_of_a_proxy_never_appear(eins, tmp_path, proxy, place):
 def test_no_line_is_longer_than_80_columns(eins):
     eins.conf["region"].update(endpoint="https://ecs-telemetry.eu-central-1.amazonaws.example/", proxy="http://a:b@proxy.example.net:3128")
     eins.env = {"NO_PROXY": ",".join(f"host-{number}.example" for number in range(30))}
-    assert max(map(len, words(eins, "--retries=3").splitlines())) <= 80
+    text = words(eins, "--retries=3").replace(eins.folder, "/etc/eins")  # which is where it stands, on a line that is too long anyway
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_strange_bytes_of_a_path_are_shown_as_harmless_text(eins):

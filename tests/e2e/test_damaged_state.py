@@ -277,7 +277,7 @@ def test_whoever_runs_a_check_the_owner_of_the_folder_can_run_the_next(as_nobody
     with Scene(injection.in_outage, *as_nobody) as scene:
         expected = scene.undisturbed()
         scene.reset()
-        for name in os.listdir(scene.eins.folder):
+        for name in set(os.listdir(scene.eins.folder)) - {"eins.conf"}:  # which root must not take from others
             shutil.chown(os.path.join(scene.eins.folder, name), int(NOBODY), int(NOBODY))
         prefix, scene.eins.prefix = scene.eins.prefix, []
         scene.eins.check()

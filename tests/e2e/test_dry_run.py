@@ -20,6 +20,7 @@ from support.containers import DEAF, LABEL
 from support.host import CONTROL, Host
 from support.proxy import Proxy
 from support.schema import validate
+from support.wait import wait_for
 
 CRON = "/etc/cron.d/ecs-eins"
 TIMER = "/etc/systemd/system/timers.target.wants/ecs-eins.timer"
@@ -435,7 +436,6 @@ def test_a_dry_reset_with_nothing_owed_does_not_ask_docker(host):
     assert "Nothing would be done." in text and "Left as it is" not in text and host.engine.lines == []
 
 
-@pytest.mark.xfail(strict=True, reason="src/options.c refuses --json beside --reset, even with --dry-run")
 def test_a_dry_reset_has_the_same_as_json(host):
     web = host.engine.run("web")
     host.before()
@@ -553,7 +553,7 @@ def test_what_a_real_engine_shows_is_warned_of_and_comes_true(docker, agent, log
         files(host, CRON)
         blocking, free = [docker.run(name, DEAF, policy="on-failure", host_config=config)
                           for name, config in (("blocking", logs.driver()), ("free", logs.driver(mode="non-blocking")))]
-        once, gone = docker.run("once", DEAF, host_config={"AutoRemove": True}), docker.run("gone", DEAF)
+        once, gone = docker.run("once", DEAF, host_config={"AutoRemove": True}), docker.run("gone", DEAF, policy="on-failure")
         assert warnings(host) == {"awslogs-blocking": [blocking], "auto-remove": [once]}
         identity = docker.inspect(gone)["Image"]
         docker.remove(once)
@@ -564,3 +564,9 @@ def test_what_a_real_engine_shows_is_warned_of_and_comes_true(docker, agent, log
         for name in docker.names():
             docker.start_container(name)
         assert warnings(host) == {"awslogs-blocking": [blocking], "image-missing": sorted([blocking, free, gone])}
+        docker.crash_and_restart(gone)
+        logs.close()
+        docker.crash_and_restart(free)
+        docker.crash(blocking)
+        wait_for(lambda: docker.seen(blocking).status == "exited" and docker.inspect(blocking)["State"]["Error"], 30, "its restart has failed")
+        assert "logging driver" in docker.inspect(blocking)["State"]["Error"]

@@ -108,7 +108,7 @@ class ScriptedApi:
     def _volumes(self, _request):
         return _json(200, {"Volumes": [], "Warnings": None})
 
-    def _image(self, _request):
+    def _image(self, _request, _name):
         return _json(200, {"Id": "sha256:" + "0" * 64, "RepoTags": [image.NAME]})
 
     def _events(self, request):
