@@ -163,7 +163,7 @@ static enum exit_code run(struct check *check)
     struct state before;
     struct plan plan;
 
-    if (load(check, now, &error) < 0 || http_init(&error) < 0)
+    if (http_init(&error) < 0 || load(check, now, &error) < 0)
         return fail(&error);
     before = check->state; /* its numbers only: the containers stay where they are */
     probe_region(conf, &check->probe);
@@ -186,7 +186,7 @@ static enum exit_code reset(struct check *check)
     struct error error;
     struct plan plan = {0};
 
-    if (load(check, time(NULL), &error) < 0 || http_init(&error) < 0)
+    if (http_init(&error) < 0 || load(check, time(NULL), &error) < 0)
         return fail(&error);
     check->verdict = plan_reset(time(NULL), &check->state);
     if (check->state.rebuild || state_owes(&check->state)) /* otherwise a Docker that is gone already is not missed */

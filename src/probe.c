@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "text.h"
+#include "trust.h"
 
 /* A probe with a resolver needs a handful of descriptors. A host with fewer than these left could not look. */
 #define DESCRIPTORS_NEEDED 16
@@ -33,6 +33,7 @@ struct probe {
     CURL *handle;
     struct probe_result *result;
     uint64_t received; /* bytes of the last connection, TLS included */
+    double spent;      /* seconds, in tries before the last */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -106,18 +107,13 @@ static CURLcode set_connection(CURL *handle, const struct conf *conf)
     return result;
 }
 
-static CURLcode set_tls(CURL *handle, const struct conf *conf)
+static CURLcode set_tls(CURL *handle)
 {
     CURLcode result = CURLE_OK;
 
     result |= curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     result |= curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
     result |= curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (conf->ca_file[0] != '\0' || conf->ca_path[0] != '\0') {
-        /* Naming one of the two means that the system's own store is not wanted. */
-        result |= curl_easy_setopt(handle, CURLOPT_CAINFO, conf->ca_file[0] != '\0' ? conf->ca_file : NULL);
-        result |= curl_easy_setopt(handle, CURLOPT_CAPATH, conf->ca_path[0] != '\0' ? conf->ca_path : NULL);
-    }
     return result;
 }
 
@@ -132,32 +128,6 @@ static CURLcode set_callbacks(struct probe *probe)
     result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETDATA, probe);
     return result;
-}
-
-/* Looked at first, not only when a handshake needs it: an outage that begins without a CA store could not be seen to
- * end. */
-static CURLcode find_ca_store(struct probe *probe, const struct conf *conf)
-{
-    bool own = conf->ca_file[0] != '\0' || conf->ca_path[0] != '\0';
-    const char *file = conf->ca_file, *folder = conf->ca_path;
-    struct stat info;
-
-    if (!own) {
-        curl_easy_getinfo(probe->handle, CURLINFO_CAINFO, &file);
-        curl_easy_getinfo(probe->handle, CURLINFO_CAPATH, &folder);
-    }
-    if (file != NULL && file[0] != '\0') {
-        cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-        if (fd >= 0)
-            return CURLE_OK;
-        folder = file;
-    } else if (folder == NULL || folder[0] == '\0' || stat(folder, &info) == 0) {
-        return CURLE_OK;
-    }
-    snprintf(probe->curl_error, sizeof probe->curl_error, "no certificates to trust: %.200s: %s", folder,
-             strerror(errno));
-    return CURLE_SSL_CACERT_BADFILE;
 }
 
 /* Whether a failure may have been this host's, which has too few descriptors left, and not the line's. */
@@ -281,8 +251,10 @@ static void read_steps(CURL *handle, struct probe_steps *steps)
     }
 }
 
-static void read_details(CURL *handle, struct probe_result *result)
+static void read_details(const struct probe *probe)
 {
+    struct probe_result *result = probe->result;
+    CURL *handle = probe->handle;
     const char *address = NULL;
     long port = 0, proxy_status = 0;
     double seconds = 0;
@@ -293,7 +265,7 @@ static void read_details(CURL *handle, struct probe_result *result)
                  port);
     }
     curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME, &seconds);
-    result->seconds = seconds;
+    result->seconds = probe->spent + seconds;
     read_steps(handle, &result->steps);
     curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
     result->proxied = proxy_status != 0 || result->cause == PROBE_PROXY;
@@ -319,7 +291,19 @@ static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
         result->reach = result->cause == PROBE_HOST ? REACH_INDETERMINATE : REACH_UNREACHABLE;
     }
     explain(probe, code, conf);
-    read_details(probe->handle, result);
+    read_details(probe);
+}
+
+/* Within what is left of the deadline. */
+static CURLcode try_again(struct probe *probe, const struct conf *conf)
+{
+    long left = 0;
+
+    curl_easy_getinfo(probe->handle, CURLINFO_TOTAL_TIME, &probe->spent);
+    left = conf->timeout * 1000L - (long)(probe->spent * 1000);
+    if (left <= 0 || curl_easy_setopt(probe->handle, CURLOPT_TIMEOUT_MS, left) != CURLE_OK)
+        return CURLE_OPERATION_TIMEDOUT;
+    return curl_easy_perform(probe->handle);
 }
 
 void probe_region(const struct conf *conf, struct probe_result *ret_result)
@@ -331,13 +315,15 @@ void probe_region(const struct conf *conf, struct probe_result *ret_result)
     snprintf(ret_result->explanation, sizeof ret_result->explanation, "this host could not look: out of memory");
     if (probe.handle == NULL)
         return;
-    code = set_connection(probe.handle, conf) | set_tls(probe.handle, conf) | set_callbacks(&probe);
+    code = set_connection(probe.handle, conf) | set_tls(probe.handle) | set_callbacks(&probe);
     if (code != CURLE_OK)
         code = CURLE_OUT_OF_MEMORY;
     else
-        code = find_ca_store(&probe, conf);
+        code = trust_set(probe.handle, conf, probe.curl_error, sizeof probe.curl_error);
     if (code == CURLE_OK)
         code = curl_easy_perform(probe.handle);
+    if (code == CURLE_PEER_FAILED_VERIFICATION && trust_more(probe.handle, conf))
+        code = try_again(&probe, conf);
     judge(&probe, code, conf);
     curl_easy_cleanup(probe.handle);
 }

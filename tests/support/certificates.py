@@ -14,6 +14,7 @@ ISSUED = {
     "not_yet_valid": (RIGHT_NAMES, "20480101000000Z", "20490101000000Z"),
 }
 
+CA_SUBJECT = "/CN=eins test authority"
 CA_CONFIG = """
 [ca]
 default_ca = eins
@@ -45,13 +46,20 @@ class Certificates:
         self.ca_file = self._path("ca.pem")
         self._write("ca.cnf", CA_CONFIG)
         self._write("index.txt", "")
-        self._self_sign("ca", "/CN=eins test authority", ["-extensions", "authority"])
+        self._self_sign("ca", CA_SUBJECT, ["-extensions", "authority"])
         self._self_sign("self_signed", f"/CN={REGION_HOST}", ["-addext", "subjectAltName=" + RIGHT_NAMES])
         for name, terms in ISSUED.items():
             self._issue(name, *terms)
 
     def pair(self, name):
         return self._path(name + ".pem"), self._path(name + ".key")
+
+    def expired_authority(self):
+        """The file of a certificate of the same authority, with its name and key, that is not valid any more."""
+        self._openssl("req", "-new", "-key", "ca.key", "-subj", CA_SUBJECT, "-out", "expired_ca.csr")
+        self._openssl("ca", "-batch", "-notext", "-selfsign", "-keyfile", "ca.key", "-in", "expired_ca.csr", "-out", "expired_ca.pem",
+                      "-startdate", "20000101000000Z", "-enddate", "20010101000000Z", "-extensions", "authority")
+        return self._path("expired_ca.pem")
 
     def _self_sign(self, name, subject, extra):
         self._openssl("req", "-x509", *self._new_key(name), "-subj", subject, "-days", "3650", "-out", name + ".pem", *extra)
