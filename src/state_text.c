@@ -206,8 +206,6 @@ static int begin_container(struct parser *parser, const char *section)
 
     if (!text_is_container_id(id))
         return refuse(parser, section, "is not about a container id");
-    if (state_find(state, id) != NULL)
-        return refuse(parser, section, "is there twice");
     if (state->container_count == STATE_CONTAINER_MAX)
         return refuse(parser, section, "is one container too many");
     if (state->container_count == state->container_capacity) {
@@ -248,11 +246,13 @@ static int begin_record(struct parser *parser, const char *section)
     return 0;
 }
 
-/* The fields of a section, and in *ret_record what they describe: NULL for a section that is not known. */
+/* The fields of a section, and in *ret_record what they describe: NULL for a section that is not known. Of what there
+ * are several it is the one that was begun last: ini_parse lets no section come twice. */
 static const struct field *fields_of(struct parser *parser, const char *section, size_t *ret_count, void **ret_record)
 {
     struct record_texts *texts = texts_of(parser, section);
     struct record *record = &parser->record;
+    size_t containers = parser->state.container_count;
     const struct {
         bool here;
         const struct field *fields;
@@ -260,7 +260,7 @@ static const struct field *fields_of(struct parser *parser, const char *section,
         void *record;
     } sections[] = {
         {strncmp(section, CONTAINER_PREFIX, strlen(CONTAINER_PREFIX)) == 0, container_fields, COUNT(container_fields),
-         state_find(&parser->state, section + strlen(CONTAINER_PREFIX))},
+         containers > 0 ? &parser->state.containers[containers - 1] : NULL},
         {strcmp(section, "state") == 0, state_fields, COUNT(state_fields), &parser->state},
         {strcmp(section, "agent") == 0, agent_fields, COUNT(agent_fields), &parser->state.agent},
         {strcmp(section, "last") == 0, record_fields, COUNT(record_fields), record},

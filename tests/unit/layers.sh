@@ -37,7 +37,8 @@ may_include error.c error.h text.c text.h model.c -- model.h
 may_include model.h file.h ini.h --
 may_include file.c --  file.h
 may_include notify.c notify.h -- notify.h
-may_include ini.c -- ini.h file.h
+may_include ini.c -- ini.h ini_scan.h file.h
+may_include ini_scan.c ini_scan.h -- ini_scan.h
 may_include log.c log.h -- log.h file.h
 may_include field.c field.h -- field.h record.h model.h
 may_include record.c record.h -- record.h model.h

@@ -238,6 +238,32 @@ static void three_hundred_containers_are_read_in_no_time(void **state)
     assert_true(clock() - start < CLOCKS_PER_SEC); /* milliseconds, but this also runs under valgrind */
 }
 
+/* A long text goes to iniparser in parts; nobody is to notice. */
+static void in_a_long_text_the_line_of_an_error_is_right(void **state)
+{
+    struct error error = {0};
+    size_t length, entries = 0;
+    cleanup_free char *text = many_sections(100, 10, &length);
+    cleanup_free char *wrong = NULL;
+
+    (void)state;
+    assert_true(asprintf(&wrong, "%srubbish\n", text) > 0);
+    assert_int_equal(ini_parse(wrong, strlen(wrong), "x.ini", count, &entries, &error), -1);
+    assert_string_equal(error.text, "x.ini: line 1101: expected [SECTION], KEY = VALUE or a comment");
+    assert_int_equal(entries, 0);
+}
+
+static void the_last_of_many_sections_is_visited(void **state)
+{
+    struct error error = {0};
+    size_t length, entries = 0;
+    cleanup_free char *text = many_sections(64, 0, &length);
+
+    (void)state;
+    assert_int_equal(ini_parse(text, length, "x.ini", count, &entries, &error), 0);
+    assert_int_equal(entries, 64);
+}
+
 static void a_flood_of_entries_is_refused(void **state)
 {
     size_t length, entries = 0;
@@ -289,6 +315,8 @@ int main(void)
         cmocka_unit_test(lines_of_1000_bytes_are_the_longest),
         cmocka_unit_test(a_visitor_can_stop),
         cmocka_unit_test(three_hundred_containers_are_read_in_no_time),
+        cmocka_unit_test(in_a_long_text_the_line_of_an_error_is_right),
+        cmocka_unit_test(the_last_of_many_sections_is_visited),
         cmocka_unit_test(a_flood_of_entries_is_refused),
         cmocka_unit_test(nothing_is_printed_to_standard_error),
     };
