@@ -62,11 +62,12 @@ static int open_folder(const char *path)
  * possible (no CAP_CHOWN, a file system without owners) is no reason to go without the file. */
 static void give_to_folder_owner(int fd, int folder)
 {
-    struct stat info;
+    struct stat info, own;
 
-    if (geteuid() != 0 || fstat(folder, &info) != 0)
+    if (geteuid() != 0 || fstat(folder, &info) != 0 || fstat(fd, &own) != 0)
         return;
-    (void)!fchown(fd, info.st_uid, info.st_gid);
+    if (own.st_uid != info.st_uid || own.st_gid != info.st_gid) /* else it would be a write to the disk for nothing */
+        (void)!fchown(fd, info.st_uid, info.st_gid);
 }
 
 static int open_existing(const char *path, int flags, struct stat *ret_info)
@@ -310,19 +311,6 @@ int file_touch(const char *path)
     return utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
 }
 
-static pid_t read_holder(int fd)
-{
-    char text[16];
-    ssize_t length = pread(fd, text, sizeof text - 1, 0);
-    int64_t pid;
-
-    if (length <= 0)
-        return 0;
-    text[length] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-    return text_parse_number(text, 1, INT_MAX, &pid) ? (pid_t)pid : 0;
-}
-
 /* A disk that is full, has become read-only, or is somebody else's must not keep a check from giving the agent back:
  * what can be locked there without writing will do, as long as every check comes to the same choice. (Who may not write
  * where others may comes to it only by the file.) */
@@ -341,23 +329,22 @@ static int open_lock(const char *path)
 
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder)
 {
-    char text[16];
+    /* It shuts nobody out, and only says who is in: the kernel tells its holder's id to who asks, and nothing need be
+     * written for that at every check, which is what wears a disk out. */
+    struct flock name = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     cleanup_close int fd = open_lock(path);
-    int length;
 
     if (fd < 0)
         return fd;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int result = -errno;
 
+        name.l_type = F_WRLCK;
         if (result == -EWOULDBLOCK)
-            *ret_holder = read_holder(fd);
+            *ret_holder = fcntl(fd, F_GETLK, &name) == 0 && name.l_type != F_UNLCK ? name.l_pid : 0;
         return result;
     }
-    /* The id only serves a message: a full disk must not stop the check that would otherwise be made. */
-    length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) == 0)
-        (void)file_write_all(fd, text, (size_t)length);
+    (void)fcntl(fd, F_SETLK, &name);
     *ret_fd = fd;
     fd = -1;
     return 0;

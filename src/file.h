@@ -39,10 +39,10 @@ int file_remove(const char *path);
 /* Sets the modification time to now and writes nothing else. Returns 0 or a negative errno. */
 int file_touch(const char *path);
 
-/* Takes the lock PATH without waiting (flock on a file that stays) and writes this process's id into it. On success the
- * lock is held until *ret_fd is closed. Where nothing can be written the file as it is, or else its folder, is locked.
- * Returns 0 or a negative errno; with -EWOULDBLOCK *ret_holder is the id of the process that holds it, or 0 when it is
- * not known. */
+/* Takes the lock PATH without waiting (flock on a file that stays and is empty). On success the lock is held until
+ * *ret_fd is closed. Where nothing can be written the file as it is, or else its folder, is locked. Returns 0 or a
+ * negative errno; with -EWOULDBLOCK *ret_holder is the id of the process that holds it (by a second lock of the kind of
+ * fcntl(2), of which the kernel knows the owner), or 0 when it is not known: another program holds it. */
 int file_lock(const char *path, int *ret_fd, pid_t *ret_holder);
 
 #endif

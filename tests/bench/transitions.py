@@ -17,7 +17,7 @@ from verdicts import log_time
 PAUSE_GOAL = 0.050  # seconds
 TAKEOVER_GOAL = 1.2
 PARALLEL = 8
-STOP_TIMEOUT = 3  # seconds
+STOP_TIMEOUT = 10  # seconds, Docker's default; that of ECS is 30
 RECOVERY_GOAL = 1.1  # stop timeouts
 REPEATS = 5
 VERDICT = "Docker takes over from ECS"

@@ -335,15 +335,21 @@ def test_a_host_that_has_just_booted_is_given_time_for_its_network(docker, agent
     assert agent.status == "paused"
 
 
+def untouched(eins):
+    names = set(os.listdir(eins.folder)) - {"state.ini", "eins.conf"}
+    return {name: (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) for name in names for info in [os.stat(eins.folder + "/" + name)]}
+
+
 def test_an_uneventful_check_writes_nothing_but_the_time(docker, agent, eins, outage):
     eins.conf["log"]["level"] = "INFO"
     docker.run("web")
     for first, uneventful in [(outage.before, outage.before), (outage.begin, outage.again)]:
         first()
         docker_before, since = docker.view(), time.time()
-        content, status = eins.files()["state.ini"][1], os.stat(eins.state_file)
+        content, status, others = eins.files()["state.ini"][1], os.stat(eins.state_file), untouched(eins)
         result = uneventful()
         now = os.stat(eins.state_file)
+        assert untouched(eins) == others, "lock and log, to the time of their last change"
         assert eins.files()["state.ini"][1] == content and now.st_ino == status.st_ino and now.st_mtime_ns > status.st_mtime_ns
         assert not result.log and not result.out and not result.err, result
         assert docker.view() == docker_before and not events(docker, since)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -316,34 +317,41 @@ static void a_touch_changes_the_time_alone(void **state)
     assert_holds("file", "text");
 }
 
-static void a_second_lock_names_the_holder(void **state)
+static void a_lock_of_another_program_has_no_name(void **state)
 {
     pid_t holder = -1;
-    char expected[32];
-    int first = -1, second = -1;
+    int first = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600), second = -1;
 
     (void)state;
-    put("lock", "9999999999 and older, longer text\n");
-    assert_int_equal(file_lock("lock", &first, &holder), 0);
-    snprintf(expected, sizeof expected, "%d\n", (int)getpid());
-    assert_holds("lock", expected);
+    assert_true(first >= 0);
+    assert_int_equal(flock(first, LOCK_EX | LOCK_NB), 0);
     assert_int_equal(file_lock("lock", &second, &holder), -EWOULDBLOCK);
-    assert_int_equal(holder, getpid());
+    assert_int_equal(holder, 0);
     assert_int_equal(second, -1);
-    put("lock", "rubbish");
-    assert_int_equal(file_lock("lock", &second, &holder), -EWOULDBLOCK);
-    assert_int_equal(holder, 0);
-    put("lock", "");
-    holder = -1;
-    assert_int_equal(file_lock("lock", &second, &holder), -EWOULDBLOCK);
-    assert_int_equal(holder, 0);
     close(first);
     assert_int_equal(file_lock("lock", &second, &holder), 0);
     close(second);
     assert_int_equal(access("lock", F_OK), 0);
 }
 
-static void the_lock_ends_with_its_holder(void **state)
+static void taking_a_lock_writes_nothing(void **state)
+{
+    const struct timespec long_ago[] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    struct stat info;
+    pid_t holder;
+    int fd = -1;
+
+    (void)state;
+    put("lock", "of an older version\n");
+    assert_int_equal(utimensat(AT_FDCWD, "lock", long_ago, 0), 0);
+    assert_int_equal(file_lock("lock", &fd, &holder), 0);
+    assert_int_equal(stat("lock", &info), 0);
+    assert_int_equal(info.st_mtime, 1000);
+    assert_holds("lock", "of an older version\n");
+    close(fd);
+}
+
+static void the_lock_names_its_holder_and_ends_with_it(void **state)
 {
     int ready[2], fd = -1;
     pid_t holder = 0, child;
@@ -392,8 +400,9 @@ int main(void)
         TEST(temporary_files_of_killed_writers_are_removed),
         TEST(a_writer_killed_anywhere_leaves_the_old_or_the_new_text),
         TEST(a_touch_changes_the_time_alone),
-        TEST(a_second_lock_names_the_holder),
-        TEST(the_lock_ends_with_its_holder),
+        TEST(a_lock_of_another_program_has_no_name),
+        TEST(taking_a_lock_writes_nothing),
+        TEST(the_lock_names_its_holder_and_ends_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
