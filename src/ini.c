@@ -108,20 +108,22 @@ static size_t part_end(const struct ini_scan *scan, size_t begin)
 
 /* Without memory iniparser drops lines or values and says nothing, and versions differ in odd corners ("[a]b]"): what
  * it took must be exactly what stands in the text. */
-static int compare(const dictionary *dict, const struct ini_entry *entries, size_t count, const char *name,
-                   struct error *error)
+static int compare(const dictionary *dict, const struct ini_scan *scan, size_t begin, size_t end, struct error *error)
 {
-    if ((size_t)dict->n < count)
-        return error_set(error, EXIT_STATE, "%s: %s", name, ini_no_memory);
-    for (size_t i = 0; i < count; i++) {
-        if (dict->key[i] == NULL || (dict->val[i] == NULL && !is_section(&entries[i])))
-            return error_set(error, EXIT_STATE, "%s: %s", name, ini_no_memory);
-        if (strcmp(dict->key[i], entries[i].name) != 0)
-            return error_set(error, EXIT_CONFIG, "%s: line %zu: it cannot be read unambiguously", name,
-                             entries[i].line);
+    if ((size_t)dict->n < end - begin)
+        return error_set(error, EXIT_STATE, "%s: %s", scan->name, ini_no_memory);
+    for (size_t i = begin; i < end; i++) {
+        const struct ini_entry *entry = &scan->entries[i];
+        const char *key = dict->key[i - begin];
+
+        if (key == NULL || (dict->val[i - begin] == NULL && !is_section(entry)))
+            return error_set(error, EXIT_STATE, "%s: %s", scan->name, ini_no_memory);
+        if (strcmp(key, entry->name) != 0)
+            return error_set(error, EXIT_CONFIG, "%s: line %zu: it cannot be read unambiguously", scan->name,
+                             entry->line);
     }
-    if ((size_t)dict->n != count)
-        return error_set(error, EXIT_CONFIG, "%s: it cannot be read unambiguously", name);
+    if ((size_t)dict->n != end - begin)
+        return error_set(error, EXIT_CONFIG, "%s: it cannot be read unambiguously", scan->name);
     return 0;
 }
 
@@ -136,7 +138,7 @@ static int take_part(struct ini_scan *scan, size_t begin, size_t end, struct err
 
     if (dict == NULL)
         return -1;
-    result = compare(dict, scan->entries + begin, end - begin, scan->name, error);
+    result = compare(dict, scan, begin, end, error);
     for (size_t i = begin; result == 0 && i < end; i++) {
         scan->entries[i].value = dict->val[i - begin];
         dict->val[i - begin] = NULL;

@@ -81,6 +81,21 @@ static size_t utf8_length(const unsigned char *text)
     return length;
 }
 
+/* Shows nothing, but changes how what is around it reads: it turns the direction, ends a line, or has no width. A
+ * container's name with U+202E could show an operator's line backwards. */
+static bool is_invisible(const unsigned char *text, size_t length)
+{
+    if (length == 2)
+        return text[0] == 0xd8 && text[1] == 0x9c; /* U+061C */
+    if (length == 4)
+        return text[0] == 0xf3 && text[1] == 0xa0; /* U+E0000 and on: tags */
+    return length == 3 &&
+           ((text[0] == 0xe2 && text[1] == 0x80 && text[2] >= 0x8b && text[2] <= 0x8f) || /* U+200B to U+200F */
+            (text[0] == 0xe2 && text[1] == 0x80 && text[2] >= 0xa8 && text[2] <= 0xae) || /* U+2028 to U+202E */
+            (text[0] == 0xe2 && text[1] == 0x81 && text[2] >= 0xa0) ||                    /* U+2060 and on */
+            (text[0] == 0xef && text[1] == 0xbb && text[2] == 0xbf));                     /* U+FEFF */
+}
+
 const char *text_escape(char *buffer, size_t size, const char *text)
 {
     const unsigned char *from = (const unsigned char *)text;
@@ -92,9 +107,9 @@ const char *text_escape(char *buffer, size_t size, const char *text)
         char piece[8];
         size_t piece_length;
 
-        if (length == 0 || control) {
+        if (length == 0 || control || is_invisible(from, length)) {
             piece_length = (size_t)snprintf(piece, sizeof piece, "\\x%02x", *from);
-            length = 1; /* the second byte of a C1 control is escaped on its own: alone it is not valid UTF-8 */
+            length = 1; /* what else it has of bytes is escaped one by one: alone they are not valid UTF-8 */
         } else if (*from == '\\') {
             piece_length = (size_t)snprintf(piece, sizeof piece, "\\\\");
         } else {

@@ -21,8 +21,9 @@ bool text_parse_bool(const char *text, bool *ret_value);
 /* True for 64 lower-case hexadecimal digits: the only form of a container id that may become part of a request path. */
 bool text_is_container_id(const char *text);
 
-/* Copies text into a buffer of size bytes, with each control character (C0, DEL, C1) and each byte that is not valid
- * UTF-8 written as \xNN and a backslash doubled, so that a name from outside can forge neither lines nor colours. Cut
+/* Copies text into a buffer of size bytes, with each control character (C0, DEL, C1), each character that
+ * is invisible or turns the direction of what is around it, and each byte that is not valid UTF-8 written as \xNN and a
+ * backslash doubled, so that a name from outside can forge neither lines nor colours. Cut
  * at the end of the buffer, never inside an escape. Returns buffer. */
 const char *text_escape(char *buffer, size_t size, const char *text);
 
