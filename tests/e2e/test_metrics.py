@@ -10,12 +10,10 @@ import tempfile
 import time
 
 import pytest
-from test_systemd import Home
 
 from support.eins import PATH, SOURCE, binary
-from support.guest import Guest
+from support.home import SERVICE, installed
 from support.host import Host
-from support.region import Region
 from support.scripted_faults import error
 from support.wait import wait_for
 
@@ -25,7 +23,6 @@ KINDS = ("incomplete", "docker", "probe", "state")
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 RULES, RULES_TEST = (os.path.join(SOURCE, "etc", name) for name in ("eins.rules.yml", "eins.rules.test.yml"))
 DEBIAN = "/var/lib/prometheus/node-exporter"
-SERVICE = "ecs-eins.service"
 
 
 def values(text):
@@ -408,13 +405,7 @@ def test_the_man_page_has_all_metrics_and_their_labels(watched):
 @pytest.fixture
 def home(engine, docker, agent, certificates):
     """eins as it is installed, in a guest; docker is real, and the service is the user eins's."""
-    with Region(certificates) as region, \
-            Guest(os.environ.get("EINS_GUEST_ROOT") or "/", binds={engine.folder: "/run/eins-engine"},
-                  read_only=sorted({SOURCE, os.getcwd()})) as guest:
-        guest.boot()
-        home = Home(guest, engine, region)
-        home.install()
-        home.let_in()
+    with installed(engine, certificates) as home:
         yield home
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT-0
 """At home under a real systemd: installed as the README says, started by its timer, run by its own user under all of its hardening."""
-import os
 import re
 import time
 
@@ -8,84 +7,17 @@ import pytest
 
 from support.containers import DEAF
 from support.events import events
-from support.guest import Guest
+from support.home import BUILD, ENGINE, LONG, SERVICE, STATE, TIMER, installed
 from support.wait import wait_for
 
-SERVICE, TIMER = "ecs-eins.service", "ecs-eins.timer"
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.getcwd()
-STATE = "/var/lib/eins/state.ini"
-ENGINE = "/run/eins-engine"  # where the guest sees the engine's folder
 FAST = "[Timer]\nOnUnitInactiveSec=\nOnBootSec=1s\nOnUnitInactiveSec=1s\n"  # as the timer's own comment says
-LONG = 60
-
-
-class Home:
-    """A guest in which eins is installed, an engine outside of it that it uses, and a region."""
-
-    def __init__(self, guest, engine, region):
-        self.guest, self.engine, self.region = guest, engine, region
-
-    def install(self):
-        root = os.environ.get("EINS_GUEST_ROOT")
-        if root:  # another Debian has other libraries
-            self.guest.run("sh", "-euc", f"mkdir -p /root/build && cd /root/build && {SOURCE}/configure -q --disable-e2e --prefix=/usr "
-                           "--sysconfdir=/etc && make -s && make -s install")
-        else:
-            self.guest.run("make", "-s", "-C", BUILD, "install")
-        self.guest.write("/etc/eins/ca.pem", open(self.region.certificates.ca_file, encoding="ascii").read())
-        self.guest.write("/etc/eins/eins.conf", f"[region]\nendpoint = {self.region.url}\nca_file = /etc/eins/ca.pem\n"
-                         f"[docker]\nhost = unix://{ENGINE}/docker.sock\npid_file = {ENGINE}/pid\n")
-
-    def let_in(self):
-        """The socket is the group docker's, as its package has it; in the guest that group may have another number."""
-        group = int(re.search("^docker:.*:([0-9]+):", self.guest.read("/etc/group"), re.MULTILINE).group(1))
-        os.chown(self.engine.socket, 0, group)
-        os.chmod(self.engine.folder, 0o711)
-
-    def start_docker(self):
-        self.engine.ensure()
-        self.let_in()
-
-    # -- looking -------------------------------------------------------------------------------------------------------
-
-    def state(self, key):
-        """A key of the section [state]; None when there is no state."""
-        found = re.search(rf"^{key} = (.*)$", self.guest.read(STATE), re.MULTILINE) if self.guest.exists(STATE) else None
-        return found and found.group(1).strip('"')
-
-    def wait_phase(self, phase):
-        wait_for(lambda: self.state("phase") == phase, LONG, lambda: f"{phase}\n{self.lines()}")
-
-    def wait_check(self, count=1):
-        """That many more checks have ended."""
-        for _ in range(count):
-            before = self.run_of_service()
-            wait_for(lambda: self.run_of_service()[1] > before[1], LONG, "another check has ended")
-
-    def run_of_service(self):
-        """When the last check began and ended, in seconds of the guest's clock."""
-        shown = self.guest.show(SERVICE, "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic")
-        return int(shown["ExecMainStartTimestampMonotonic"]) / 1e6, int(shown["ExecMainExitTimestampMonotonic"]) / 1e6
-
-    def lines(self):
-        return self.guest.journal(SERVICE)
-
-    def new_lines(self, seen):
-        return self.lines()[len(seen):]
 
 
 @pytest.fixture(scope="module")
 def home(engine, certificates):
-    from support.region import Region
     engine.ensure()
     engine.remove_all()
-    with Region(certificates) as region, \
-            Guest(os.environ.get("EINS_GUEST_ROOT") or "/", binds={engine.folder: ENGINE}, read_only=sorted({SOURCE, BUILD})) as guest:
-        guest.boot()
-        home = Home(guest, engine, region)
-        home.install()
-        home.let_in()
+    with installed(engine, certificates) as home:
         yield home
 
 
@@ -265,8 +197,7 @@ def test_eins_is_removed_in_the_middle_of_an_outage_and_leaves_nothing_frozen(fa
     agent.wait_status("paused", LONG)
     settled(fast, names, HELD)
     before = {name: (seen.id, seen.started_at) for name, seen in docker.view().items()}
-    build = "/root/build" if os.environ.get("EINS_GUEST_ROOT") else BUILD
-    wait_for(lambda: fast.guest.run("make", "-s", "-C", build, "uninstall", code=None).returncode == 0, LONG, "no check is in the way")
+    wait_for(lambda: fast.guest.run("make", "-s", "-C", BUILD, "uninstall", code=None).returncode == 0, LONG, "no check is in the way")
     assert agent.status == "running" and all(docker.policy(name) == FREE for name in names)
     assert {name: (seen.id, seen.started_at) for name, seen in docker.view().items()} == before
     assert fast.guest.run("systemctl", "is-active", TIMER, code=None).out.strip() != "active"
