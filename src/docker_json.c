@@ -268,7 +268,9 @@ int docker_json_inspect(const char *text, size_t length, struct container *conta
         return error_set(error, EXIT_DOCKER, "the answer has no usable State");
     if (host_config == NULL || !read_host_config(host_config, &read))
         return error_set(error, EXIT_DOCKER, "the answer has no usable HostConfig");
-    if (config == NULL || !read_config(config, &read) || !json_member_int(object, "RestartCount", &read.restart_count))
+    if (config == NULL || !read_config(config, &read) ||
+        !json_member_int(object, "RestartCount", &read.restart_count) || read.restart_count < 0 ||
+        read.restart_count > MODEL_COUNT_MAX)
         return error_set(error, EXIT_DOCKER, "the answer has no usable Config or RestartCount");
     read_image(object, &read);
     read.logs_block = read_logs_block(host_config);

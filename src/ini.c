@@ -106,7 +106,7 @@ static size_t part_end(const struct ini_scan *scan, size_t begin)
     return end;
 }
 
-/* Without memory iniparser drops lines or values and says nothing, and versions differ in odd corners ("[a]b]"): what
+/* Without memory iniparser drops lines or values and says nothing, and versions differ in odd corners: what
  * it took must be exactly what stands in the text. */
 static int compare(const dictionary *dict, const struct ini_scan *scan, size_t begin, size_t end, struct error *error)
 {

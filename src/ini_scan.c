@@ -120,6 +120,8 @@ static const char *scan_line(struct ini_scan *scan, char *line, size_t number, c
     if (line[0] == '[' && line[length - 1] == ']') {
         line[length - 1] = '\0';
         text_copy(section, LINE_MAX_BYTES + 1, fold(trim(line + 1)));
+        if (strchr(section, ']') != NULL) /* where it would end for iniparser */
+            return "the name of a section cannot have a ] in it";
         return section[0] == '\0' ? "the section has no name" : scan_add(scan, section, NULL, number);
     }
     equals = strchr(line, '=');

@@ -4,9 +4,13 @@
 #ifndef EINS_MODEL_H
 #define EINS_MODEL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Of restarts and other things counted: no host comes near, and neither a sum nor a difference of two overflows. */
+#define MODEL_COUNT_MAX (INT_MAX / 2)
 
 #define MODEL_ID_SIZE 65          /* 64 hexadecimal digits */
 #define MODEL_NAME_SIZE 256       /* longer container names are cut: they are shown, never sent */

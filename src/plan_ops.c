@@ -45,17 +45,20 @@ void plan_ops_note(struct plan *plan, enum note_kind kind, const char *id, const
     text_copy(note->name, sizeof note->name, name);
 }
 
+static void add_restarts(struct state *state, struct state_container *known, int more)
+{
+    known->restarts = more > MODEL_COUNT_MAX - known->restarts ? MODEL_COUNT_MAX : known->restarts + more;
+    state->restarted += more;
+}
+
 void plan_count_restarts(struct planner *p, struct state_container *known, const struct container *container)
 {
     int more = container->restart_count - known->restart_count;
 
     if (known->takeover == TAKEOVER_NONE)
         return;
-    if (known->last_start[0] != '\0' && strcmp(known->last_start, container->started_at) != 0) {
-        more = more > 0 ? more : 1;
-        known->restarts += more;
-        p->plan->next.restarted += more;
-    }
+    if (known->last_start[0] != '\0' && strcmp(known->last_start, container->started_at) != 0)
+        add_restarts(&p->plan->next, known, more > 0 ? more : 1);
     text_copy(known->last_start, sizeof known->last_start, container->started_at);
     known->restart_count = container->restart_count;
 }
@@ -63,8 +66,7 @@ void plan_count_restarts(struct planner *p, struct state_container *known, const
 void plan_count_start(struct state *state, struct state_container *known)
 {
     known->starting = false;
-    known->restarts++;
-    state->restarted++;
+    add_restarts(state, known, 1);
     known->last_start[0] = '\0'; /* the next look shows it */
     known->restart_count = 0;
 }

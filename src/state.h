@@ -14,6 +14,8 @@
 #define STATE_VERSION 1
 #define STATE_SIZE_MAX (8u << 20) /* bytes; a larger file is taken for corrupt */
 #define STATE_CONTAINER_MAX 2500  /* in a file; ini.c takes no more lines than these have */
+/* Of numbers and seconds in a file: no host comes near, and neither a sum nor a difference of two overflows. */
+#define STATE_TOTAL_MAX (INT64_MAX / 4)
 
 /* How far eins has taken over a container's restart policy. */
 enum takeover {

@@ -49,14 +49,14 @@ static const char *const reach_names[] = {
 
 static const struct field state_fields[] = {
     {"phase", FIELD_PHASE, offsetof(struct state, phase), 0, 0, NULL, NULL},
-    {"since", FIELD_INT64, offsetof(struct state, since), 0, INT64_MAX, NULL, NULL},
+    {"since", FIELD_INT64, offsetof(struct state, since), 0, STATE_TOTAL_MAX, NULL, NULL},
     {"fresh", FIELD_BOOL, offsetof(struct state, fresh), 0, 1, "0", NULL},
     {"rebuild", FIELD_BOOL, offsetof(struct state, rebuild), 0, 1, "0", NULL},
-    {"fall_count", FIELD_INT, offsetof(struct state, fall_count), 0, INT_MAX, "0", NULL},
-    {"rise_count", FIELD_INT, offsetof(struct state, rise_count), 0, INT_MAX, "0", NULL},
-    {"outages", FIELD_INT64, offsetof(struct state, outages), 0, INT64_MAX, "0", NULL},
-    {"restarted", FIELD_INT64, offsetof(struct state, restarted), 0, INT64_MAX, "0", NULL},
-    {"removed", FIELD_INT64, offsetof(struct state, removed), 0, INT64_MAX, "0", NULL},
+    {"fall_count", FIELD_INT, offsetof(struct state, fall_count), 0, MODEL_COUNT_MAX, "0", NULL},
+    {"rise_count", FIELD_INT, offsetof(struct state, rise_count), 0, MODEL_COUNT_MAX, "0", NULL},
+    {"outages", FIELD_INT64, offsetof(struct state, outages), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"restarted", FIELD_INT64, offsetof(struct state, restarted), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"removed", FIELD_INT64, offsetof(struct state, removed), 0, STATE_TOTAL_MAX, "0", NULL},
     {"generation", FIELD_GENERATION, offsetof(struct state, generation), 0, 0, "", NULL},
 };
 
@@ -65,9 +65,9 @@ static const struct field state_fields[] = {
 static const struct field agent_fields[] = {
     {"id", FIELD_ID, offsetof(struct state_agent, id), 0, 0, "", NULL},
     {"paused_by_eins", FIELD_BOOL, offsetof(struct state_agent, paused_by_eins), 0, 1, "0", NULL},
-    {"paused_at", FIELD_INT64, offsetof(struct state_agent, paused_at), 0, INT64_MAX, "0", NULL},
+    {"paused_at", FIELD_INT64, offsetof(struct state_agent, paused_at), 0, STATE_TOTAL_MAX, "0", NULL},
     {"renewing", FIELD_ID, offsetof(struct state_agent, renewing), 0, 0, "", NULL},
-    {"renew_since", FIELD_INT64, offsetof(struct state_agent, renew_since), 0, INT64_MAX, "0", NULL},
+    {"renew_since", FIELD_INT64, offsetof(struct state_agent, renew_since), 0, STATE_TOTAL_MAX, "0", NULL},
 };
 
 static const struct field container_fields[] = {
@@ -81,8 +81,8 @@ static const struct field container_fields[] = {
     {"starting", FIELD_BOOL, offsetof(struct state_container, starting), 0, 1, "0", NULL},
     {"guessed", FIELD_BOOL, offsetof(struct state_container, guessed), 0, 1, "0", NULL},
     {"fate", FIELD_NAMED, offsetof(struct state_container, fate), 0, 0, "none", fate_names},
-    {"restarts", FIELD_INT, offsetof(struct state_container, restarts), 0, INT_MAX, "0", NULL},
-    {"restart_count", FIELD_INT, offsetof(struct state_container, restart_count), INT_MIN, INT_MAX, "0", NULL},
+    {"restarts", FIELD_INT, offsetof(struct state_container, restarts), 0, MODEL_COUNT_MAX, "0", NULL},
+    {"restart_count", FIELD_INT, offsetof(struct state_container, restart_count), 0, MODEL_COUNT_MAX, "0", NULL},
     {"last_start", FIELD_TIME, offsetof(struct state_container, last_start), 0, 0, "", NULL},
 };
 
@@ -91,22 +91,23 @@ static const struct field record_fields[] = {
     {"code", FIELD_INT, offsetof(struct record, code), 0, 255, "0", NULL},
     {"reach", FIELD_NAMED, offsetof(struct record, reach), 0, 0, "reachable", reach_names},
     {"why", FIELD_TEXT, offsetof(struct record, why), 0, 0, "", NULL},
-    {"more_failures", FIELD_INT64, offsetof(struct record, failures.more), 0, INT64_MAX, "0", NULL},
-    {"more_warnings", FIELD_INT64, offsetof(struct record, warnings.more), 0, INT64_MAX, "0", NULL},
-    {"outage_seconds", FIELD_INT64, offsetof(struct record, outage_seconds), 0, INT64_MAX, "0", NULL},
-    {"errors_incomplete", FIELD_INT64, offsetof(struct record, errors[RECORD_INCOMPLETE]), 0, INT64_MAX, "0", NULL},
-    {"errors_docker", FIELD_INT64, offsetof(struct record, errors[RECORD_DOCKER]), 0, INT64_MAX, "0", NULL},
-    {"errors_probe", FIELD_INT64, offsetof(struct record, errors[RECORD_PROBE]), 0, INT64_MAX, "0", NULL},
-    {"errors_state", FIELD_INT64, offsetof(struct record, errors[RECORD_STATE]), 0, INT64_MAX, "0", NULL},
+    {"more_failures", FIELD_INT64, offsetof(struct record, failures.more), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"more_warnings", FIELD_INT64, offsetof(struct record, warnings.more), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"outage_seconds", FIELD_INT64, offsetof(struct record, outage_seconds), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"errors_incomplete", FIELD_INT64, offsetof(struct record, errors[RECORD_INCOMPLETE]), 0, STATE_TOTAL_MAX, "0",
+     NULL},
+    {"errors_docker", FIELD_INT64, offsetof(struct record, errors[RECORD_DOCKER]), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"errors_probe", FIELD_INT64, offsetof(struct record, errors[RECORD_PROBE]), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"errors_state", FIELD_INT64, offsetof(struct record, errors[RECORD_STATE]), 0, STATE_TOTAL_MAX, "0", NULL},
 };
 
 static const struct field outage_fields[] = {
-    {"began", FIELD_INT64, offsetof(struct record_outage, began), 0, INT64_MAX, "0", NULL},
-    {"ended", FIELD_INT64, offsetof(struct record_outage, ended), 0, INT64_MAX, "0", NULL},
-    {"restarted", FIELD_INT64, offsetof(struct record_outage, restarted), 0, INT64_MAX, "0", NULL},
-    {"removed", FIELD_INT64, offsetof(struct record_outage, removed), 0, INT64_MAX, "0", NULL},
-    {"restarted_before", FIELD_INT64, offsetof(struct record_outage, restarted_before), 0, INT64_MAX, "0", NULL},
-    {"removed_before", FIELD_INT64, offsetof(struct record_outage, removed_before), 0, INT64_MAX, "0", NULL},
+    {"began", FIELD_INT64, offsetof(struct record_outage, began), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"ended", FIELD_INT64, offsetof(struct record_outage, ended), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"restarted", FIELD_INT64, offsetof(struct record_outage, restarted), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"removed", FIELD_INT64, offsetof(struct record_outage, removed), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"restarted_before", FIELD_INT64, offsetof(struct record_outage, restarted_before), 0, STATE_TOTAL_MAX, "0", NULL},
+    {"removed_before", FIELD_INT64, offsetof(struct record_outage, removed_before), 0, STATE_TOTAL_MAX, "0", NULL},
     {"cause", FIELD_TEXT, offsetof(struct record_outage, cause), 0, 0, "", NULL},
 };
 

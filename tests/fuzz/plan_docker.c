@@ -27,6 +27,14 @@ static int not_negative(struct fuzz_bytes *bytes)
     return value < 0 ? 0 : value;
 }
 
+/* What is read from Docker or from a state is no more. */
+static int count(struct fuzz_bytes *bytes)
+{
+    int chosen = not_negative(bytes);
+
+    return chosen > MODEL_COUNT_MAX ? MODEL_COUNT_MAX : chosen;
+}
+
 static struct policy policy(struct fuzz_bytes *bytes)
 {
     enum policy_kind kind = (enum policy_kind)fuzz_below(bytes, POLICY_UNLESS_STOPPED + 1);
@@ -67,7 +75,7 @@ static void change_box(struct fuzz_docker *docker, size_t i, struct fuzz_bytes *
         box->policy = policy(bytes);
         break;
     case 2:
-        box->restart_count = number(bytes);
+        box->restart_count = count(bytes);
         break;
     case 3:
         box->exit_code = number(bytes);
@@ -275,8 +283,8 @@ static void state_of_box(const struct fuzz_docker *docker, size_t i, struct fuzz
     known->revived = fuzz_one_in(bytes, 4);
     known->starting = known->takeover != TAKEOVER_NONE && fuzz_one_in(bytes, 4);
     known->guessed = fuzz_one_in(bytes, 4);
-    known->restarts = not_negative(bytes);
-    known->restart_count = number(bytes);
+    known->restarts = count(bytes);
+    known->restart_count = count(bytes);
     /* Only what was restarted, and not by guess, is ever judged to be replaced. */
     if (known->takeover != TAKEOVER_NONE)
         known->fate = (enum fate)fuzz_below(bytes, FATE_RESTART + 1);
@@ -296,11 +304,11 @@ void fuzz_docker_state(const struct fuzz_docker *docker, struct fuzz_bytes *byte
     ret_state->rebuild = fuzz_one_in(bytes, 8);
     ret_state->phase = (enum phase)fuzz_below(bytes, PHASE_DISCONNECTED + 1);
     ret_state->fresh = fuzz_one_in(bytes, 4);
-    ret_state->fall_count = not_negative(bytes);
-    ret_state->rise_count = not_negative(bytes);
-    ret_state->outages = fuzz_one_in(bytes, 16) ? INT64_MAX : not_negative(bytes);
-    ret_state->restarted = fuzz_one_in(bytes, 16) ? INT64_MAX : not_negative(bytes);
-    ret_state->removed = fuzz_one_in(bytes, 16) ? INT64_MAX : not_negative(bytes);
+    ret_state->fall_count = count(bytes) / 2;
+    ret_state->rise_count = count(bytes) / 2;
+    ret_state->outages = fuzz_one_in(bytes, 16) ? STATE_TOTAL_MAX / 2 : not_negative(bytes);
+    ret_state->restarted = fuzz_one_in(bytes, 16) ? STATE_TOTAL_MAX / 2 : not_negative(bytes);
+    ret_state->removed = fuzz_one_in(bytes, 16) ? STATE_TOTAL_MAX / 2 : not_negative(bytes);
     text_copy(ret_state->generation, sizeof ret_state->generation, fuzz_one_in(bytes, 2) ? "boot 1" : "");
     if (fuzz_one_in(bytes, 2))
         text_copy(ret_state->agent.id, sizeof ret_state->agent.id, docker->agent.id);

@@ -103,6 +103,13 @@ static void a_last_line_without_newline_counts(void **state)
     expect_refusal("[a]\nb", "x.ini: line 2: expected [SECTION], KEY = VALUE or a comment");
 }
 
+static void a_section_ends_at_its_bracket(void **state)
+{
+    (void)state;
+    expect_refusal("[a]\nb = 1\n[a]]\n", "x.ini: line 3: the name of a section cannot have a ] in it");
+    expect_refusal("[a] = b]\n", "x.ini: line 1: the name of a section cannot have a ] in it");
+}
+
 static void an_empty_text_has_no_entries(void **state)
 {
     (void)state;
@@ -304,6 +311,7 @@ int main(void)
         cmocka_unit_test(empty_values_are_visited),
         cmocka_unit_test(quotes_keep_blanks_and_comment_characters),
         cmocka_unit_test(a_last_line_without_newline_counts),
+        cmocka_unit_test(a_section_ends_at_its_bracket),
         cmocka_unit_test(an_empty_text_has_no_entries),
         cmocka_unit_test(values_of_foreign_bytes_pass_unchanged),
         cmocka_unit_test(broken_lines_are_refused_with_their_number),

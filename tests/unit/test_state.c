@@ -137,7 +137,7 @@ static void what_is_rendered_is_parsed_back(void **state)
     assert_round_trip(&fresh);
     fresh.rebuild = false;
     fresh.since = 0;
-    fresh.outages = INT64_MAX;
+    fresh.outages = STATE_TOTAL_MAX;
     assert_round_trip(&fresh);
     state_clear(&made);
 }
@@ -310,6 +310,11 @@ static void anything_unknown_or_out_of_range_is_refused(void **state)
         GOOD "rebuild = 2\n",
         GOOD "generation = a;b\n",
         GOOD "generation = \" a\"\n",
+        GOOD "generation = \"a \"\n",
+        GOOD "[last]\nwhy = a\\b\n",
+        GOOD "[failure:x]\ntext = a\n",
+        GOOD "[warning:0]\ntext = a\n",
+        GOOD "[outage:]\nbegan = 1\n",
         GOOD "since = 6\n",
         GOOD GOOD,
         "[state]\nphase = Connected\nsince = 5\n",
