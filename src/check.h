@@ -23,9 +23,9 @@ struct check {
     struct verdict verdict;
     struct docker *docker; /* opened when it is first needed */
     struct snapshot seen;
-    enum exit_code code; /* the worst so far */
+    enum exit_code code;  /* the worst so far */
     struct error trouble; /* why Docker could not be looked at, or an empty text */
-    bool unwritable;     /* the state could not be written, and that has been said */
+    bool unwritable;      /* the state could not be written, and that has been said */
 };
 
 /* Makes code the check's exit code unless a worse one is set: the state unwritable, Docker unreachable, a transition

@@ -70,6 +70,9 @@ static bool read_image_named(json_object *object)
     return image != NULL && id != NULL && strcmp(image, id) != 0;
 }
 
+/* Four times what a state can hold. */
+#define MANAGED_MAX 10000
+
 /* Reads one entry of the list. */
 static int read_entry(json_object *entry, const char *agent, struct container *ret_container, bool *ret_is_agent,
                       struct error *error)
@@ -109,6 +112,8 @@ static int add_entry(json_object *entry, const char *agent, struct snapshot *sna
         snapshot->other_count += !is_agent;
         return 0;
     }
+    if (snapshot->container_count == MANAGED_MAX)
+        return error_set(error, EXIT_DOCKER, "list of containers: more than %d are managed by ECS", MANAGED_MAX);
     if (snapshot->container_count == *capacity) {
         struct container *grown = reallocarray(snapshot->containers, *capacity = *capacity * 2 + 64, sizeof *grown);
 

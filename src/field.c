@@ -50,6 +50,14 @@ static void format_words(const char *words, const char *bytes, char substitute, 
         value[length - 1] = '\0';
 }
 
+/* Unknown is safe to come back to, and the most that can be read; a file that cannot be read again is not. */
+static int64_t clip(const struct field *field, int64_t number)
+{
+    if (number > field->max)
+        return field->max;
+    return number < field->min ? field->min : number;
+}
+
 static void format_value(const struct field *field, const void *record, char *value)
 {
     const void *place = (const char *)record + field->offset;
@@ -60,10 +68,10 @@ static void format_value(const struct field *field, const void *record, char *va
         text_copy(value, VALUE_SIZE, *(const bool *)place ? "1" : "0");
         break;
     case FIELD_INT:
-        snprintf(value, VALUE_SIZE, "%d", *(const int *)place);
+        snprintf(value, VALUE_SIZE, "%d", (int)clip(field, *(const int *)place));
         break;
     case FIELD_INT64:
-        snprintf(value, VALUE_SIZE, "%lld", (long long)*(const int64_t *)place);
+        snprintf(value, VALUE_SIZE, "%lld", (long long)clip(field, *(const int64_t *)place));
         break;
     case FIELD_NAME:
         format_words(place, LETTERS_AND_DIGITS "_.-", '_', value);
@@ -74,7 +82,6 @@ static void format_value(const struct field *field, const void *record, char *va
     case FIELD_ID:
     case FIELD_TIME:
     case FIELD_GENERATION:
-        /* Unknown is safe to come back to, and a file that cannot be read again is not. */
         text_copy(value, VALUE_SIZE, is_valid_text(field->type, place) ? (const char *)place : "");
         break;
     case FIELD_PHASE:
@@ -112,8 +119,10 @@ static bool parse_text(const struct field *field, const char *value, char *place
                   : field->type == FIELD_TEXT ? RECORD_TEXT_SIZE
                                               : MODEL_GENERATION_SIZE;
 
-    return value[0] != '\0' && strlen(value) < size && is_valid_text(field->type, value) &&
-           text_copy(place, size, value);
+    if (value[0] == '\0' || strlen(value) >= size || !is_valid_text(field->type, value))
+        return false;
+    text_copy(place, size, value);
+    return true;
 }
 
 bool field_parse(const struct field *field, const char *value, void *record)
@@ -151,7 +160,7 @@ bool field_parse(const struct field *field, const char *value, void *record)
                 return true;
             }
         }
-        return false;
+        break;
     }
     return false;
 }

@@ -5,14 +5,17 @@
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "guard.h"
 #include "text.h"
 
 #define CONNECT_TIMEOUT 5L /* seconds; to Docker, which is near */
 /* Idle connections kept: after a stage of many stops, one is enough for what follows. */
 #define CONNECTIONS_KEPT 4L
+#define AT_ONCE_MAX 5 /* seconds in libcurl, which by itself does not wait for longer than one */
 
 struct http {
     const struct http_target *target;
@@ -25,6 +28,7 @@ int http_init(struct error *error)
     /* The verify results that the probe explains are OpenSSL's; another TLS library would number them differently. */
     CURLsslset set = curl_global_sslset(CURLSSLBACKEND_OPENSSL, NULL, NULL);
 
+    (void)unsetenv("SSLKEYLOGFILE"); /* where libcurl would write the secrets of every connection, through links too */
     /* The process ends; OpenSSL need not take itself apart first, which is 4 % of a check's instructions. */
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     if (set != CURLSSLSET_OK && set != CURLSSLSET_TOO_LATE)
@@ -161,8 +165,10 @@ static void explain(struct http_request *request, CURLcode result)
     curl_easy_getinfo(request->handle, CURLINFO_OS_ERRNO, &system_error);
     if (request->too_long)
         snprintf(request->failure, sizeof request->failure, "the reply is longer than %zu bytes", request->max_length);
-    else if (request->no_memory || result == CURLE_OUT_OF_MEMORY)
+    else if (request->no_memory)
         snprintf(request->failure, sizeof request->failure, "out of memory");
+    else if (result == CURLE_OUT_OF_MEMORY) /* libcurl before 8.6 calls both so */
+        snprintf(request->failure, sizeof request->failure, "out of memory, or a line of its headers does not end");
     else if (result == CURLE_OPERATION_TIMEDOUT)
         snprintf(request->failure, sizeof request->failure, "no complete reply within %d s", request->timeout);
     else if (result == CURLE_OK)
@@ -229,6 +235,7 @@ void http_perform(struct http *http, struct http_request *requests, size_t count
 
         while (begun < count && running < (size_t)parallel)
             running += begin_request(http, &requests[begun++]);
+        guard_arm(AT_ONCE_MAX);
         result = curl_multi_perform(http->multi, &unused);
         running -= collect(http);
         if (result == CURLM_OK && running > 0)
@@ -236,6 +243,7 @@ void http_perform(struct http *http, struct http_request *requests, size_t count
         if (result != CURLM_OK)
             break;
     }
+    guard_disarm();
     /* Only a multi handle that is broken, by want of memory, leaves any. */
     for (size_t i = 0; i < count; i++) {
         if (requests[i].handle != NULL)

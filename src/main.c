@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
     char summary[256];
 
     open_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a limit to the size of files is an error of write(), like a full disk */
     conf_init(&builder);
     if (options_parse(argc, argv, &builder, &options, &error) < 0)
         return complain(&error);

@@ -115,7 +115,7 @@ static bool rebuild(struct planner *p)
             struct state_container *known;
 
             if (container->inspected != INSPECT_DONE || container->policy.kind != POLICY_ON_FAILURE ||
-                container->policy.retries != p->conf->retries)
+                container->policy.retries != p->conf->retries || state_find(next, container->id) != NULL)
                 continue;
             known = state_add(next, container->id, container->name);
             known->running = model_is_up(container->status);

@@ -39,7 +39,9 @@ static bool events_lost(const struct planner *p, size_t removed)
         return true;
     for (size_t i = 0; i < p->seen->event_count; i++)
         count += p->seen->events[i].time >= paused_at;
-    return count >= EVENTS_KNOWN_BELOW || count + removed * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
+    /* The pause is one. Where even that is not in the log, or the clock was set back since, times tell nothing. */
+    return (count == 0 && p->seen->event_count > 0) || count >= EVENTS_KNOWN_BELOW ||
+           count + removed * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
 }
 
 static void add_await(struct planner *p, const struct op *kill, enum op_reason reason, const char *old)
@@ -105,7 +107,7 @@ static void watch_agent(struct planner *p)
         *next = (struct state_agent){0};
         if (agent->status != STATUS_RUNNING && p->plan->next.fresh)
             plan_ops_note(p->plan, NOTE_AGENT_DOWN, agent->id, p->conf->agent);
-    } else if (strcmp(next->id, agent->id) != 0 || next->paused_by_eins) {
+    } else if (strcmp(next->id, agent->id) != 0) {
         *next = (struct state_agent){0};
         text_copy(next->id, sizeof next->id, agent->id);
         plan_ops_note(p->plan, NOTE_FOREIGN_PAUSE, agent->id, agent->name);

@@ -176,7 +176,7 @@ static void settle_op(struct plan *plan, const struct op *op)
     case OP_AWAIT_AGENT:
     case OP_START_AGENT:
     case OP_UNPAUSE_AGENT:
-        if (op->outcome == OUTCOME_DONE || (op->outcome == OUTCOME_GONE && op->kind == OP_UNPAUSE_AGENT))
+        if (op->outcome == OUTCOME_DONE || op->kind == OP_UNPAUSE_AGENT)
             plan->next.agent = (struct state_agent){0};
         break;
     case OP_HOLD:

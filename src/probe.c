@@ -10,11 +10,13 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "text.h"
 #include "trust.h"
 
@@ -153,9 +155,26 @@ static bool memory_short(void)
     return result;
 }
 
-static enum probe_cause classify(const struct probe *probe, CURLcode code)
+static void *nothing(void *opaque)
+{
+    return opaque;
+}
+
+/* The same of threads: libcurl's resolver needs one, and "no such name" is what it makes of there being none. */
+static bool threads_short(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0)
+        return true;
+    pthread_join(thread, NULL);
+    return false;
+}
+
+static enum probe_cause classify(const struct probe *probe, CURLcode code, const struct conf *conf)
 {
     curl_off_t name_known = 0;
+    double seconds = 0;
 
     curl_easy_getinfo(probe->handle, CURLINFO_NAMELOOKUP_TIME_T, &name_known);
     if (code == CURLE_COULDNT_RESOLVE_HOST || (code == CURLE_OPERATION_TIMEDOUT && name_known == 0))
@@ -165,7 +184,8 @@ static enum probe_cause classify(const struct probe *probe, CURLcode code)
     /* OpenSSL's words for it; libcurl has only "SSL failed" in many shapes. */
     if (strstr(probe->curl_error, "malloc failure") != NULL)
         return PROBE_HOST;
-    if (code == CURLE_OPERATION_TIMEDOUT)
+    curl_easy_getinfo(probe->handle, CURLINFO_TOTAL_TIME, &seconds);
+    if (code == CURLE_OPERATION_TIMEDOUT || probe->spent + seconds > conf->timeout) /* cut by guard */
         return PROBE_TIMEOUT;
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CIPHER ||
         code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS || code == CURLE_SSL_CERTPROBLEM)
@@ -173,7 +193,8 @@ static enum probe_cause classify(const struct probe *probe, CURLcode code)
     /* Only HTTP/0.9 gives "unsupported protocol", the scheme being https; a status line of 100 KB is "out of memory" to
      * libcurl before 8.6. */
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_GOT_NOTHING ||
-        code == TOO_LARGE || (code == CURLE_OUT_OF_MEMORY && probe->received > STATUS_LINE_ENDLESS))
+        code == TOO_LARGE || code == CURLE_WRITE_ERROR || strstr(probe->curl_error, "Too large response") != NULL ||
+        (code == CURLE_OUT_OF_MEMORY && probe->received > STATUS_LINE_ENDLESS))
         return PROBE_NOT_HTTP;
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT || code == CURLE_URL_MALFORMAT ||
         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CRL_BADFILE || code == CURLE_SSL_ENGINE_NOTFOUND ||
@@ -224,7 +245,9 @@ static void explain(const struct probe *probe, CURLcode code, const struct conf 
         break;
     case PROBE_NOT_HTTP:
         snprintf(text, size, "the answer is not HTTP: %s",
-                 code == CURLE_OUT_OF_MEMORY || code == TOO_LARGE ? "its first line does not end" : detail);
+                 code == CURLE_OUT_OF_MEMORY || code == TOO_LARGE ? "its first line does not end"
+                 : code == CURLE_WRITE_ERROR                      ? "a body without a status before it"
+                                                                  : detail);
         break;
     case PROBE_HOST:
         snprintf(text, size, "this host could not look: %s", detail);
@@ -279,7 +302,7 @@ static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
         result->cause = PROBE_STATUS;
         result->reach = result->status < 500 ? REACH_REACHABLE : REACH_UNREACHABLE;
     } else {
-        result->cause = classify(probe, code);
+        result->cause = classify(probe, code, conf);
         /* "No more descriptors" comes out of the resolver as "no such name", and out of connect as "refused". */
         if (descriptors_short()) {
             result->cause = PROBE_HOST;
@@ -287,6 +310,9 @@ static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
         } else if (memory_short()) {
             result->cause = PROBE_HOST;
             snprintf(probe->curl_error, sizeof probe->curl_error, "out of memory");
+        } else if (result->cause == PROBE_NAME && threads_short()) {
+            result->cause = PROBE_HOST;
+            snprintf(probe->curl_error, sizeof probe->curl_error, "too many processes, the resolver gets no thread");
         }
         result->reach = result->cause == PROBE_HOST ? REACH_INDETERMINATE : REACH_UNREACHABLE;
     }
@@ -320,10 +346,12 @@ void probe_region(const struct conf *conf, struct probe_result *ret_result)
         code = CURLE_OUT_OF_MEMORY;
     else
         code = trust_set(probe.handle, conf, probe.curl_error, sizeof probe.curl_error);
+    guard_arm((unsigned int)conf->timeout + 1);
     if (code == CURLE_OK)
         code = curl_easy_perform(probe.handle);
     if (code == CURLE_PEER_FAILED_VERIFICATION && trust_more(probe.handle, conf))
         code = try_again(&probe, conf);
+    guard_disarm();
     judge(&probe, code, conf);
     curl_easy_cleanup(probe.handle);
 }

@@ -240,6 +240,9 @@ static int begin_record(struct parser *parser, const char *section)
         return refuse(parser, section, "has no number");
     if (texts == NULL ? record->outage_count == RECORD_OUTAGES : texts->count == RECORD_TEXTS)
         return refuse(parser, section, "is one too many");
+    if (texts == NULL && (number > parser->state.outages ||
+                          (record->outage_count > 0 && number <= record->outages[record->outage_count - 1].number)))
+        return refuse(parser, section, "is out of order");
     if (texts != NULL)
         texts->count++;
     else

@@ -49,6 +49,23 @@ static void operations_are_staged_agent_first_and_agent_last(void **unused)
     assert_true(OP_AWAIT_AGENT < OP_START_AGENT && OP_REMOVE < OP_UNPAUSE_AGENT && OP_KILL_AGENT < OP_UNPAUSE_AGENT);
 }
 
+static void every_reason_and_note_has_words_of_its_own(void **unused)
+{
+    const char *words[REASON_RENEWAL_UNFINISHED + 1 + NOTE_AGENT_DOWN + 1];
+    size_t count = 0;
+
+    (void)unused;
+    for (int reason = 0; reason <= REASON_RENEWAL_UNFINISHED; reason++)
+        words[count++] = plan_reason_text((enum op_reason)reason);
+    for (int kind = 0; kind <= NOTE_AGENT_DOWN; kind++)
+        words[count++] = plan_note_text((enum note_kind)kind);
+    for (size_t i = 0; i < count; i++) {
+        assert_non_null(words[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(words[i], words[j]);
+    }
+}
+
 static void what_runs_is_held_and_what_restarts_anyway_is_left(void **unused)
 {
     static const struct policy always = {POLICY_ALWAYS, 0}, unless_stopped = {POLICY_UNLESS_STOPPED, 0},
@@ -338,6 +355,7 @@ int main(void)
         cmocka_unit_test(connected_check_only_records_what_runs),
         cmocka_unit_test(outage_freezes_the_agent_before_it_looks_at_containers),
         cmocka_unit_test(operations_are_staged_agent_first_and_agent_last),
+        cmocka_unit_test(every_reason_and_note_has_words_of_its_own),
         cmocka_unit_test(what_runs_is_held_and_what_restarts_anyway_is_left),
         cmocka_unit_test(containers_that_are_not_managed_are_never_touched),
         cmocka_unit_test(outage_begins_after_fall_checks_in_a_row_and_ends_after_rise),

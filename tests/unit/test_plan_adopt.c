@@ -75,6 +75,20 @@ static void what_runs_after_it_was_out_of_memory_is_restarted_first(void **unuse
     stage_clear(&s);
 }
 
+/* An error that a start left, say of a port that was taken at first. */
+static void what_runs_with_an_error_mark_is_restarted_first(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    begin(&s);
+    stage_crash_web(&s);
+    s.web->shown.has_error = true;
+    check(&s, REACH_REACHABLE, "restore:web restore:db restart:web kill-agent await-agent");
+    assert_int_equal(s.web->shown.status, STATUS_RUNNING);
+    stage_clear(&s);
+}
+
 static void mark_from_before_the_outage_counts_only_when_the_agent_is_renewed(void **unused)
 {
     struct stage s;
@@ -105,6 +119,54 @@ static void marked_container_that_cannot_be_restarted_is_replaced(void **unused)
     assert_true(s.trial.incomplete);
     check(&s, REACH_REACHABLE, "restore:web stop:web remove:web"); /* the fresh agent has taken it for dead */
     assert_false(state_owes(&s.eins.disk));
+    stage_clear(&s);
+}
+
+static void restarted_container_whose_policy_could_not_be_given_back_gets_it_later_and_runs_on(void **unused)
+{
+    struct container web;
+    struct stage s;
+
+    (void)unused;
+    begin(&s);
+    world_oom(&s.world, s.web);
+    world_wait(&s.world, 1);
+    s.how.fail_kinds = 1u << OP_RESTORE;
+    check(&s, REACH_REACHABLE, "restore:web! restore:db! restart:web kill-agent await-agent");
+    web = s.web->shown;
+    check(&s, REACH_REACHABLE, "restore:web restore:db");
+    assert_string_equal(s.web->shown.started_at, web.started_at);
+    assert_int_equal(s.web->shown.policy.kind, POLICY_NO);
+    assert_false(state_owes(&s.eins.disk));
+    stage_clear(&s);
+}
+
+static void marked_container_is_replaced_where_the_agent_runs_already(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    begin(&s);
+    world_oom(&s.world, s.web);
+    world_wait(&s.world, 1);
+    world_unpause_agent(&s.world); /* by a person, and it has looked */
+    check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web");
+    stage_clear(&s);
+}
+
+static void lost_state_restarts_nothing_that_is_marked(void **unused)
+{
+    struct container web;
+    struct stage s;
+
+    (void)unused;
+    begin(&s);
+    world_oom(&s.world, s.web);
+    world_wait(&s.world, 1);
+    web = s.web->shown;
+    eins_lose_state(&s.eins);
+    check(&s, REACH_REACHABLE, "restore:web restore:db kill-agent await-agent");
+    assert_string_equal(s.web->shown.started_at, web.started_at);
     stage_clear(&s);
 }
 
@@ -253,8 +315,12 @@ int main(void)
         cmocka_unit_test(agent_is_thawed_when_nothing_was_restarted),
         cmocka_unit_test(agent_is_renewed_for_what_a_person_removed),
         cmocka_unit_test(what_runs_after_it_was_out_of_memory_is_restarted_first),
+        cmocka_unit_test(what_runs_with_an_error_mark_is_restarted_first),
         cmocka_unit_test(mark_from_before_the_outage_counts_only_when_the_agent_is_renewed),
         cmocka_unit_test(marked_container_that_cannot_be_restarted_is_replaced),
+        cmocka_unit_test(restarted_container_whose_policy_could_not_be_given_back_gets_it_later_and_runs_on),
+        cmocka_unit_test(marked_container_is_replaced_where_the_agent_runs_already),
+        cmocka_unit_test(lost_state_restarts_nothing_that_is_marked),
         cmocka_unit_test(marked_container_that_was_not_restarted_is_never_removed),
         cmocka_unit_test(what_eins_revived_is_replaced),
         cmocka_unit_test(what_came_back_after_a_power_cut_runs_on),

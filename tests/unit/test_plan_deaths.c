@@ -58,6 +58,24 @@ static void what_a_person_stopped_stays_down(void **unused)
     stage_clear(&s);
 }
 
+/* With on-failure left on it, the next start of dockerd would launch it. */
+static void what_stays_down_has_its_policy_back_and_is_held_again_when_it_runs_again(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.web->manners = EXITS_143;
+    world_stop(&s.world, s.web);
+    check(&s, REACH_UNREACHABLE, "restore:web");
+    assert_int_equal(s.web->shown.policy.kind, POLICY_NO);
+    check(&s, REACH_UNREACHABLE, "");
+    world_start(&s.world, s.web);
+    check(&s, REACH_UNREACHABLE, "hold:web");
+    check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web unpause-agent"); /* it was restarted */
+    stage_clear(&s);
+}
+
 static void what_a_person_stopped_after_a_restart_of_the_engine_stays_down(void **unused)
 {
     struct stage s;
@@ -106,6 +124,19 @@ static void signal_that_is_a_message_does_not_make_a_crash_a_stop(void **unused)
     (void)unused;
     stage_set(&s);
     world_kill(&s.world, s.web, SIGHUP);
+    world_exit(&s.world, s.web, 1);
+    check(&s, REACH_UNREACHABLE, "pause-agent hold:db start:web hold-started:web");
+    stage_clear(&s);
+}
+
+static void what_else_people_did_to_it_does_not_make_a_crash_a_stop(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_set(&s);
+    world_pause(&s.world, s.web);
+    world_pause(&s.world, s.web); /* and thawed it */
     world_exit(&s.world, s.web, 1);
     check(&s, REACH_UNREACHABLE, "pause-agent hold:db start:web hold-started:web");
     stage_clear(&s);
@@ -248,10 +279,12 @@ int main(void)
         cmocka_unit_test(crash_before_the_hold_is_revived_and_held_once_it_runs),
         cmocka_unit_test(start_that_fails_is_tried_again_and_nothing_is_held_while_down),
         cmocka_unit_test(what_a_person_stopped_stays_down),
+        cmocka_unit_test(what_stays_down_has_its_policy_back_and_is_held_again_when_it_runs_again),
         cmocka_unit_test(what_a_person_stopped_after_a_restart_of_the_engine_stays_down),
         cmocka_unit_test(what_a_person_stopped_after_a_check_that_was_killed_had_started_it_stays_down),
         cmocka_unit_test(stop_with_a_signal_of_its_own_is_a_stop),
         cmocka_unit_test(signal_that_is_a_message_does_not_make_a_crash_a_stop),
+        cmocka_unit_test(what_else_people_did_to_it_does_not_make_a_crash_a_stop),
         cmocka_unit_test(stop_of_an_earlier_run_does_not_explain_a_later_crash),
         cmocka_unit_test(death_that_the_event_log_has_forgotten_is_left_and_mentioned),
         cmocka_unit_test(what_finished_with_0_stays_down),

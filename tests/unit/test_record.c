@@ -132,6 +132,7 @@ static void record_comes_back_from_the_file_as_it_went_in(void **unused)
 
     (void)unused;
     state_init(&state, 1);
+    state.outages = 2;
     record_probe(&record, REACH_INDETERMINATE, "there's no CA store: see https://host:8443/x?y=[1] (2 of 3)");
     record_follow(&record, PHASE_DISCONNECTED, 100, 1, 1, 1);
     record_follow(&record, PHASE_CONNECTED, 200, 1, 3, 2);
@@ -145,6 +146,49 @@ static void record_comes_back_from_the_file_as_it_went_in(void **unused)
     assert_non_null(text);
     parse(text, length, &again);
     assert_memory_equal(&record, &again, sizeof record);
+    state_clear(&state);
+}
+
+static void refuse_outages(int64_t first, int64_t second, int64_t outages, const char *problem)
+{
+    struct record record = {.outages = {{.number = first}, {.number = second}}, .outage_count = 2}, again;
+    struct state state, read;
+    struct error error = {0};
+    size_t length;
+    cleanup_free char *text = NULL;
+
+    state_init(&state, 1);
+    state.outages = outages;
+    text = state_render(&state, &record, &length);
+    assert_non_null(text);
+    assert_int_equal(state_parse(text, length, "state.ini", &read, &again, &error), -1);
+    assert_int_equal(error.code, EXIT_CONFIG);
+    assert_string_equal(error.text, problem);
+    state_clear(&state);
+}
+
+/* They could not be written again: one of them would be there twice. */
+static void outages_that_no_check_has_counted_so_are_refused(void **unused)
+{
+    (void)unused;
+    refuse_outages(1, 3, 2, "state.ini: [outage:3] is out of order");
+    refuse_outages(2, 1, 2, "state.ini: [outage:1] is out of order");
+}
+
+/* A file that cannot be read again would be set aside with all that is owed in it. */
+static void numbers_beyond_all_measure_are_written_as_the_most_that_can_be_read(void **unused)
+{
+    struct record record = {.outage_seconds = INT64_MAX, .failures.more = -1, .code = 4711}, again = {0};
+    struct state state;
+    size_t length;
+    cleanup_free char *text = NULL;
+
+    (void)unused;
+    state_init(&state, 1);
+    text = state_render(&state, &record, &length);
+    assert_non_null(text);
+    parse(text, length, &again);
+    assert_true(again.outage_seconds == STATE_TOTAL_MAX && again.failures.more == 0 && again.code == 255);
     state_clear(&state);
 }
 
@@ -188,6 +232,8 @@ int main(void)
         cmocka_unit_test(failures_are_those_of_the_last_check_and_warnings_those_of_the_phase),
         cmocka_unit_test(errors_are_counted_by_their_exit_codes),
         cmocka_unit_test(record_comes_back_from_the_file_as_it_went_in),
+        cmocka_unit_test(outages_that_no_check_has_counted_so_are_refused),
+        cmocka_unit_test(numbers_beyond_all_measure_are_written_as_the_most_that_can_be_read),
         cmocka_unit_test(no_text_can_forge_a_line_of_the_file),
     };
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "config.h"
+
+#include "guard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DESCRIPTORS 256 /* more than a check ever has */
+
+/* shutdown() may be called in a signal's handler; what is no socket does not mind. */
+static void cut_connections(int number)
+{
+    int saved = errno;
+
+    (void)number;
+    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++)
+        (void)shutdown(fd, SHUT_RDWR);
+    errno = saved;
+}
+
+/* OpenSSL reads on for as long as handshake messages come that it may ignore, and libcurl (to 7.88) as long as the body
+ * of a proxy's refusal does: neither looks at a clock meanwhile. */
+void guard_arm(unsigned int seconds)
+{
+    struct sigaction action = {.sa_handler = cut_connections, .sa_flags = SA_RESTART};
+    sigset_t alarms;
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    alarm(seconds);
+}
+
+void guard_disarm(void)
+{
+    alarm(0);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* A renewal of the agent that meets something else: a person, the next outage, a clock that was set back, more removals
+ * than an agent can hold. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan_stage.h"
+
+/* web is replaced, and the check is killed after it has killed the old agent. */
+static void kill_check_in_renewal(struct stage *s, bool has_ecs_init)
+{
+    stage_in_outage(s);
+    s->world.has_ecs_init = has_ecs_init;
+    stage_crash_web(s);
+    world_noise(&s->world, 300);
+    s->how.kill_at = 6;
+    check(s, REACH_REACHABLE, NULL);
+    assert_string_not_equal(s->eins.disk.agent.renewing, "");
+    assert_int_equal(s->world.agent.status, STATUS_EXITED);
+}
+
+static void new_agent_that_somebody_paused_before_the_next_check_is_left_alone(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    kill_check_in_renewal(&s, true);
+    world_make_agent(&s.world);
+    world_pause_agent(&s.world);
+    check(&s, REACH_REACHABLE, "restore:db");
+    assert_string_equal(s.eins.disk.agent.renewing, "");
+    check(&s, REACH_REACHABLE, "");
+    assert_int_equal(s.world.agent.status, STATUS_PAUSED);
+    assert_true(noted(&s, NOTE_FOREIGN_PAUSE));
+    stage_clear(&s);
+}
+
+static void new_agent_that_somebody_paused_before_the_next_outage_is_left_alone_after_it(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    kill_check_in_renewal(&s, true);
+    world_make_agent(&s.world);
+    world_pause_agent(&s.world);
+    check(&s, REACH_UNREACHABLE, "hold:db");
+    assert_true(noted(&s, NOTE_FOREIGN_PAUSE));
+    check(&s, REACH_REACHABLE, "restore:db");
+    assert_int_equal(s.world.agent.status, STATUS_PAUSED);
+    stage_clear(&s);
+}
+
+static void old_agent_is_started_at_once_when_the_clock_was_set_back_in_the_wait(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    kill_check_in_renewal(&s, false);
+    s.world.now -= 86400; /* the wait would end tomorrow */
+    check(&s, REACH_REACHABLE, "restore:db start-agent");
+    assert_int_equal(s.world.agent.status, STATUS_RUNNING);
+    assert_false(state_owes(&s.eins.disk));
+    stage_clear(&s);
+}
+
+static void agent_that_was_paused_in_the_future_may_have_missed_events(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    stage_crash_web(&s);
+    s.world.now -= 86400;
+    check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web kill-agent await-agent");
+    stage_clear(&s);
+}
+
+static void remove_agent(void *context, const struct op *op)
+{
+    struct world *world = context;
+
+    if (op->kind == OP_UNPAUSE_AGENT)
+        world->agent.status = STATUS_GONE;
+}
+
+static void agent_that_went_before_it_could_be_thawed_is_owed_nothing(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.world.has_ecs_init = false;
+    s.how.before_op = remove_agent;
+    s.how.context = &s.world;
+    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent?");
+    assert_false(state_owes(&s.eins.disk));
+    check(&s, REACH_REACHABLE, "");
+    stage_clear(&s);
+}
+
+/* Whether the agent, paused at 1000, is renewed when so many containers were restarted in the outage; the only event in
+ * the log is of that time, and 0 stands for none. */
+static bool renews(size_t restarted, enum inspected events_asked, int64_t event_at)
+{
+    const struct conf conf = {.fall = 1, .rise = 1, .agent = "ecs-agent", .agent_wait = 20};
+    const struct verdict verdict = {.reach = REACH_REACHABLE, .now = 2000};
+    struct snapshot seen = {.listed = true, .events_asked = events_asked, .container_count = restarted};
+    struct state empty = {0}, state;
+    struct plan plan;
+    bool renewed = false;
+
+    seen.events = calloc(1, sizeof *seen.events);
+    assert_non_null(seen.events);
+    seen.events[0].time = event_at;
+    seen.event_count = event_at != 0;
+    assert_int_equal(state_copy(&empty, restarted, &state), 0);
+    state.agent = (struct state_agent){.id = "agent", .paused_by_eins = true, .paused_at = 1000};
+    seen.agent = (struct container){.id = "agent", .status = STATUS_PAUSED};
+    seen.containers = calloc(restarted, sizeof *seen.containers);
+    assert_non_null(seen.containers);
+    for (size_t i = 0; i < restarted; i++) {
+        struct container *shown = &seen.containers[i];
+        struct state_container *known;
+
+        *shown = (struct container){.managed = true, .status = STATUS_RUNNING, .inspected = INSPECT_DONE};
+        shown->policy.kind = POLICY_ON_FAILURE;
+        snprintf(shown->id, sizeof shown->id, "%064zu", i);
+        strcpy(shown->started_at, "later");
+        known = state_add(&state, shown->id, "web");
+        known->takeover = TAKEOVER_SET;
+        strcpy(known->started_at, "earlier");
+    }
+    assert_int_equal(plan_make(&conf, &state, &verdict, &seen, &plan), 0);
+    for (size_t i = 0; i < plan.op_count; i++)
+        renewed |= plan.ops[i].kind == OP_KILL_AGENT && plan.ops[i].reason == REASON_EVENTS_LOST;
+    plan_clear(&plan);
+    model_snapshot_clear(&seen);
+    state_clear(&state);
+    return renewed;
+}
+
+/* Each removal is seven events, and a frozen agent loses them after about a thousand. */
+static void agent_is_renewed_when_the_removals_alone_are_more_than_it_can_hold(void **unused)
+{
+    (void)unused;
+    assert_false(renews(142, INSPECT_DONE, 0));
+    assert_true(renews(143, INSPECT_DONE, 0));
+}
+
+static void agent_is_renewed_to_be_safe_when_the_events_cannot_be_had(void **unused)
+{
+    (void)unused;
+    assert_false(renews(1, INSPECT_DONE, 1000));
+    assert_true(renews(1, INSPECT_FAILED, 0));
+}
+
+/* The clock was set back, or there were too many events since. */
+static void agent_whose_pause_is_not_among_the_events_is_renewed_to_be_safe(void **unused)
+{
+    (void)unused;
+    assert_false(renews(1, INSPECT_DONE, 1001));
+    assert_true(renews(1, INSPECT_DONE, 999));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_agent_that_somebody_paused_before_the_next_check_is_left_alone),
+        cmocka_unit_test(new_agent_that_somebody_paused_before_the_next_outage_is_left_alone_after_it),
+        cmocka_unit_test(old_agent_is_started_at_once_when_the_clock_was_set_back_in_the_wait),
+        cmocka_unit_test(agent_that_was_paused_in_the_future_may_have_missed_events),
+        cmocka_unit_test(agent_that_went_before_it_could_be_thawed_is_owed_nothing),
+        cmocka_unit_test(agent_is_renewed_when_the_removals_alone_are_more_than_it_can_hold),
+        cmocka_unit_test(agent_is_renewed_to_be_safe_when_the_events_cannot_be_had),
+        cmocka_unit_test(agent_whose_pause_is_not_among_the_events_is_renewed_to_be_safe),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
