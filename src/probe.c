@@ -5,26 +5,19 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "guard.h"
+#include "shortage.h"
 #include "text.h"
 #include "trust.h"
-
-/* A probe with a resolver needs a handful of descriptors. A host with fewer than these left could not look. */
-#define DESCRIPTORS_NEEDED 16
-
-/* Bytes. More than a probe ever takes; what was too little for one is too little for this. */
-#define MEMORY_NEEDED (8u << 20)
 
 #define TOO_LARGE ((CURLcode)100) /* CURLE_TOO_LARGE, by its number: libcurl before 8.6 has no name for it */
 
@@ -130,45 +123,6 @@ static CURLcode set_callbacks(struct probe *probe)
     result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     result |= curl_easy_setopt(probe->handle, CURLOPT_CLOSESOCKETDATA, probe);
     return result;
-}
-
-/* Whether a failure may have been this host's, which has too few descriptors left, and not the line's. */
-static bool descriptors_short(void)
-{
-    int fds[DESCRIPTORS_NEEDED];
-    int opened = 0;
-
-    while (opened < DESCRIPTORS_NEEDED && (fds[opened] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-        opened++;
-    for (int i = 0; i < opened; i++)
-        close(fds[i]);
-    return opened < DESCRIPTORS_NEEDED;
-}
-
-/* The same of memory: in the middle of a handshake OpenSSL makes anything of it, an invalid certificate too. */
-static bool memory_short(void)
-{
-    void *volatile block = malloc(MEMORY_NEEDED); /* volatile: or the compiler leaves both calls out */
-    bool result = block == NULL;
-
-    free(block);
-    return result;
-}
-
-static void *nothing(void *opaque)
-{
-    return opaque;
-}
-
-/* The same of threads: libcurl's resolver needs one, and "no such name" is what it makes of there being none. */
-static bool threads_short(void)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, nothing, NULL) != 0)
-        return true;
-    pthread_join(thread, NULL);
-    return false;
 }
 
 static enum probe_cause classify(const struct probe *probe, CURLcode code, const struct conf *conf)
@@ -297,22 +251,17 @@ static void read_details(const struct probe *probe)
 static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
 {
     struct probe_result *result = probe->result;
+    const char *shortage;
 
     if (result->status != 0) {
         result->cause = PROBE_STATUS;
         result->reach = result->status < 500 ? REACH_REACHABLE : REACH_UNREACHABLE;
     } else {
         result->cause = classify(probe, code, conf);
-        /* "No more descriptors" comes out of the resolver as "no such name", and out of connect as "refused". */
-        if (descriptors_short()) {
+        shortage = shortage_find(result->cause == PROBE_NAME);
+        if (shortage != NULL) {
             result->cause = PROBE_HOST;
-            snprintf(probe->curl_error, sizeof probe->curl_error, "too many open files");
-        } else if (memory_short()) {
-            result->cause = PROBE_HOST;
-            snprintf(probe->curl_error, sizeof probe->curl_error, "out of memory");
-        } else if (result->cause == PROBE_NAME && threads_short()) {
-            result->cause = PROBE_HOST;
-            snprintf(probe->curl_error, sizeof probe->curl_error, "too many processes, the resolver gets no thread");
+            snprintf(probe->curl_error, sizeof probe->curl_error, "%s", shortage);
         }
         result->reach = result->cause == PROBE_HOST ? REACH_INDETERMINATE : REACH_UNREACHABLE;
     }

@@ -47,9 +47,10 @@ may_include conf.c conf_sources.c conf_values.c conf.h -- conf.h conf_values.h l
 may_include options.c options.h -- options.h conf.h conf_values.h
 may_include plan.c plan_agent.c plan_hold.c plan_recover.c plan_ops.c plan.h plan_ops.h -- plan.h plan_ops.h model.h state.h conf.h
 may_include guard.c guard.h -- guard.h
+may_include shortage.c shortage.h -- shortage.h
 may_include http.c http.h -- http.h guard.h
 may_include trust.c trust.h -- trust.h conf.h
-may_include probe.c probe.h -- probe.h trust.h guard.h conf.h model.h
+may_include probe.c probe.h -- probe.h trust.h guard.h shortage.h conf.h model.h
 may_include json.c json.h -- json.h
 may_include docker_json.c docker_json.h -- docker_json.h json.h model.h
 may_include docker.c docker.h -- docker.h docker_json.h http.h conf.h model.h
