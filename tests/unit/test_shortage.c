@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* A host that is short of something: no memory, no SHA-256, no descriptors, no room on the disk. What is asked for then
  * fails with its reason and changes nothing; above all, a good state file is never taken for a corrupt one. The
- * linker's
- * --wrap puts the functions below between eins and the libraries. */
+ * linker's --wrap puts the functions below between eins and the libraries. */
 #include "config.h"
 
 #include "folder.h"
