@@ -41,8 +41,10 @@ static void judge_marked(const struct planner *p, struct state_container *known,
 
     if (!restarted && (known->fate != FATE_RESTORE || !plan_adopts(p) || p->seen->agent.status == STATUS_RUNNING))
         return;
-    if (marked)
-        known->fate = p->seen->agent.status == STATUS_RUNNING ? FATE_REPLACE : FATE_RESTART;
+    if (marked && p->seen->agent.status != STATUS_RUNNING)
+        known->fate = FATE_RESTART;
+    else if (marked) /* what was not restarted in the outage is not eins's to remove, whatever the agent makes of it */
+        known->fate = strcmp(known->started_at, container->started_at) != 0 ? FATE_REPLACE : FATE_RESTORE;
     else if (restarted)
         known->fate = FATE_ADOPT;
 }

@@ -45,7 +45,7 @@ void record_follow(struct record *record, enum phase phase, int64_t since, int64
     struct record_outage *last = record->outage_count > 0 ? &record->outages[record->outage_count - 1] : NULL;
     bool running = last != NULL && last->ended == 0;
 
-    if (phase == PHASE_DISCONNECTED && (last == NULL || last->number != outages)) {
+    if (phase == PHASE_DISCONNECTED && outages > 0 && (last == NULL || last->number != outages)) {
         begin(record, outages, since, restarted, removed);
     } else if (last != NULL) {
         if (phase == PHASE_CONNECTED && running)

@@ -185,6 +185,28 @@ static void marked_container_that_was_not_restarted_is_never_removed(void **unus
     stage_clear(&s);
 }
 
+/* Its restart is decided and written down; then the check is killed, and somebody else starts the agent. */
+static void marked_container_that_was_not_restarted_stays_although_the_agent_came_first(void **unused)
+{
+    (void)unused;
+    for (int kill_at = 0; kill_at < 10; kill_at++) {
+        struct stage s;
+
+        begin(&s);
+        s.db->shown.oom_killed = true;
+        stage_crash_web(&s);
+        s.how.kill_at = kill_at;
+        check(&s, REACH_REACHABLE, NULL);
+        s.world.agent.status = STATUS_RUNNING;
+        check(&s, REACH_REACHABLE, NULL);
+        check(&s, REACH_REACHABLE, NULL);
+        assert_int_equal(s.db->shown.status, STATUS_RUNNING);
+        assert_true(model_policy_equal(s.db->shown.policy, s.db->original));
+        assert_false(state_owes(&s.eins.disk));
+        stage_clear(&s);
+    }
+}
+
 static void what_eins_revived_is_replaced(void **unused)
 {
     struct stage s;
@@ -322,6 +344,7 @@ int main(void)
         cmocka_unit_test(marked_container_is_replaced_where_the_agent_runs_already),
         cmocka_unit_test(lost_state_restarts_nothing_that_is_marked),
         cmocka_unit_test(marked_container_that_was_not_restarted_is_never_removed),
+        cmocka_unit_test(marked_container_that_was_not_restarted_stays_although_the_agent_came_first),
         cmocka_unit_test(what_eins_revived_is_replaced),
         cmocka_unit_test(what_came_back_after_a_power_cut_runs_on),
         cmocka_unit_test(what_is_down_is_left_to_the_fresh_agent),

@@ -103,7 +103,9 @@ static enum box_rule rule_of_adoption(const struct combo *c)
 
     if (c->box != MARKED || c->guessed)
         return ADOPT;
-    return agent_runs ? REPLACE : RESTART_IT; /* it has taken it for dead, or will, unless the mark goes before */
+    if (!agent_runs)
+        return RESTART_IT;                      /* a fresh one takes it for dead, unless the mark goes before */
+    return c->same_start ? GIVE_BACK : REPLACE; /* it has taken it for dead; but what was not restarted stays */
 }
 
 static enum box_rule rule_of_box(const struct combo *c)

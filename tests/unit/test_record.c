@@ -83,6 +83,16 @@ static void texts_are_kept_once_cut_and_counted(void **unused)
     assert_int_equal(strlen(texts.texts[RECORD_TEXTS - 1]), RECORD_TEXT_SIZE - 1);
 }
 
+/* Its number would be one that no file can have. */
+static void outage_that_was_not_counted_is_not_followed(void **unused)
+{
+    struct record record = {0};
+
+    (void)unused;
+    record_follow(&record, PHASE_DISCONNECTED, 100, 0, 0, 0);
+    assert_int_equal(record.outage_count, 0);
+}
+
 static void failures_are_those_of_the_last_check_and_warnings_those_of_the_phase(void **unused)
 {
     struct record record = {0};
@@ -229,6 +239,7 @@ int main(void)
         cmocka_unit_test(clock_that_was_set_back_makes_no_outage_end_before_it_began),
         cmocka_unit_test(only_the_last_outages_are_kept),
         cmocka_unit_test(texts_are_kept_once_cut_and_counted),
+        cmocka_unit_test(outage_that_was_not_counted_is_not_followed),
         cmocka_unit_test(failures_are_those_of_the_last_check_and_warnings_those_of_the_phase),
         cmocka_unit_test(errors_are_counted_by_their_exit_codes),
         cmocka_unit_test(record_comes_back_from_the_file_as_it_went_in),
