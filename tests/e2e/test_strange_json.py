@@ -13,7 +13,7 @@ LEFT_OUT = object()
 
 # What of WRONG is a right value for a field, or as good as none; any other one must be noticed.
 RIGHT = {
-    "RestartCount": [7, -1],
+    "RestartCount": [7],
     "State.ExitCode": [7, -1],
     "State.OOMKilled": [True, False],
     "State.Error": ["text", ""],

@@ -102,7 +102,7 @@ copy_sources()
     mkdir "$scratch/source" || return 1
     (cd "$top" && tar -cf - --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp --exclude=__pycache__ \
         --exclude='*.log' --exclude='*.trs' \
-        .clang-format .clang-tidy configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc man src systemd tests) | tar -C "$scratch/source" -xf - || return 1
+        .ci .clang-format .clang-tidy configure.ac Makefile.am README.md LICENSE CONTRIBUTING.md NEWS etc man src systemd tests) | tar -C "$scratch/source" -xf - || return 1
     # Unit tests of an in-tree build would be taken for built ones.
     find "$scratch/source/tests/unit" -maxdepth 1 -type f -name 'test_*' ! -name '*.*' -exec rm {} +
     (cd "$scratch/source" && autoreconf -fi) >"$scratch/autoreconf.log" 2>&1 || { cat "$scratch/autoreconf.log" >&2; return 1; }
