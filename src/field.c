@@ -20,6 +20,11 @@ static bool consists_of(const char *text, const char *bytes)
     return text[strspn(text, bytes)] == '\0';
 }
 
+static bool ends_in_blank(const char *text)
+{
+    return text[0] == ' ' || (text[0] != '\0' && text[strlen(text) - 1] == ' ');
+}
+
 /* The bytes that are allowed are all such as an INI parser hands back unchanged. */
 static bool is_valid_text(enum field_type type, const char *text)
 {
@@ -28,10 +33,10 @@ static bool is_valid_text(enum field_type type, const char *text)
     if (type == FIELD_TIME)
         return consists_of(text, "0123456789-:TZ.+");
     if (type == FIELD_GENERATION)
-        return consists_of(text, LETTERS_AND_DIGITS "-@.: ") && text[0] != ' ' &&
-               (text[0] == '\0' || text[strlen(text) - 1] != ' ');
+        return consists_of(text, LETTERS_AND_DIGITS "-@.: ") && !ends_in_blank(text);
     if (type == FIELD_TEXT)
-        return consists_of(text, SENTENCE) && text[0] != '\''; /* which would begin a value in quotes */
+        return consists_of(text, SENTENCE) && !ends_in_blank(text) &&
+               text[0] != '\''; /* which would begin a value in quotes */
     return consists_of(text, LETTERS_AND_DIGITS "_.-");
 }
 

@@ -90,8 +90,9 @@ static void value_that_is_never_written_is_refused(void **state)
         const struct field *field;
         const char *value;
     } cases[] = {
-        {&fields[0], ""},    {&fields[0], "10"},      {&fields[1], ""},        {&fields[1], "a\\b"},
-        {&fields[1], "'a'"}, {&fields[2], "boot 1 "}, {&fields[2], " boot 1"}, {&fields[2], "boot;1"},
+        {&fields[0], ""},        {&fields[0], "10"},     {&fields[1], ""},   {&fields[1], "a\\b"},
+        {&fields[1], "'a'"},     {&fields[1], " a"},     {&fields[1], "a "}, {&fields[2], "boot 1 "},
+        {&fields[2], " boot 1"}, {&fields[2], "boot;1"},
     };
     struct sample sample = {.count = 7, .why = "why", .generation = "generation"};
 
