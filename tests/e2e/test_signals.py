@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT-0
 """A host that shuts down, or an operator who stops the service, in the middle of a transition."""
+import os
 import signal
 
 import pytest
@@ -72,6 +73,20 @@ def test_an_agent_that_is_waited_for_is_not_started_by_a_check_that_ends(host):
     assert host.agent.start() and host.eins.state()["agent"]["renewing"]
     host.again()
     assert host.owed() == [] and host.agent.status == "running"
+
+
+def test_a_reader_that_goes_away_stops_no_transition(host):
+    """Cron's mail, a terminal that was closed, systemd's journal while it is restarted."""
+    web, worker = host.engine.run("web"), host.engine.run("worker")
+    host.before()
+    host.region.mode = "refused"
+    for _ in range(2):  # into the outage, and what a check says there
+        reader, writer = os.pipe()
+        os.close(reader)
+        check = host.eins.popen("--verbose", stdout=writer, stderr=writer)
+        os.close(writer)
+        assert check.wait(timeout=30) == 0
+    host.assert_disconnected([web, worker])
 
 
 def test_outside_of_a_transition_it_ends_at_once(host):
