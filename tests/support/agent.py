@@ -45,6 +45,12 @@ class Agent:
                 raise
             return "gone"
 
+    @property
+    def listed(self):
+        """Its state in Docker's list, which is not always that of an inspection; None when it is not there."""
+        entries = [entry for entry in self.engine.api.get("/containers/json", all=1) if "/" + self.name in entry["Names"]]
+        return entries[0]["State"] if entries else None
+
     def pause(self):
         self.engine.pause(self.name)
 
