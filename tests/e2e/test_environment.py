@@ -42,7 +42,7 @@ def whole_outage(host, web, worker):
 
 VARIABLES = {
     "LC_ALL": ["", "C", "de_DE.UTF-8", "tr_TR.UTF-8", "../../etc", "x" * 10000],
-    "TZ": ["", ":", ":/etc/shadow", "../../../etc/passwd", "Pacific/Kiritimati", "XXX-167:59:59", "<\x1b[2J>0", "x" * 10000],
+    "TZ": ["", ":", ":/etc/shadow", "../../../etc/passwd", "Pacific/Kiritimati", "ABC-167:59:59", "<\x1b[2J>0", "x" * 10000],
     "OPENSSL_CONF": ["", "/nonexistent", "/dev/null", "/etc", "/bin/busybox", "/etc/passwd"],
     **{name: ["", "/nonexistent", "relative", "/etc/shadow"] for name in (
         "HOME", "PATH", "TMPDIR", "XDG_CONFIG_HOME", "CURL_HOME", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_ENGINES")},
