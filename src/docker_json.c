@@ -9,6 +9,9 @@
 #include "json.h"
 #include "text.h"
 
+/* Each takes a kilobyte, and a state holds a quarter of them. */
+#define MANAGED_MAX 10000
+
 /* What an unlimited stop timeout (a negative one) counts as; the planner has its own limit. */
 #define STOP_TIMEOUT_ENDLESS 86400
 
@@ -69,9 +72,6 @@ static bool read_image_named(json_object *object)
 
     return image != NULL && id != NULL && strcmp(image, id) != 0;
 }
-
-/* Four times what a state can hold. */
-#define MANAGED_MAX 10000
 
 /* Reads one entry of the list. */
 static int read_entry(json_object *entry, const char *agent, struct container *ret_container, bool *ret_is_agent,

@@ -44,7 +44,8 @@ struct http_request {
 
 struct http;
 
-/* Prepares libcurl for the process. Call once, before anything else here. Returns 0, or -1 with code EXIT_PROBE. */
+/* Prepares libcurl and OpenSSL for the process, and its environment for them. Call once, before anything else that uses
+ * either, a checksum too. Returns 0, or -1 with code EXIT_PROBE. */
 int http_init(struct error *error);
 
 /* Opens a pool; nothing is sent yet. Returns NULL for want of memory. */

@@ -96,7 +96,7 @@ void plan_record_generation(struct planner *p)
 
 /* The state was lost. A paused agent is the trace of an outage: it counts as paused by eins, and containers with the
  * policy that eins would have set as held by it. What the original policy was can only be guessed: ECS gives its tasks
- * none. Returns false when the containers must be looked at first. */
+ * none. What is known stays as it is known. Returns false when the containers must be looked at first. */
 static bool rebuild(struct planner *p)
 {
     struct state *next = &p->plan->next;

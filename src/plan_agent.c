@@ -39,7 +39,8 @@ static bool events_lost(const struct planner *p, size_t removed)
         return true;
     for (size_t i = 0; i < p->seen->event_count; i++)
         count += p->seen->events[i].time >= paused_at;
-    /* The pause is one. Where even that is not in the log, or the clock was set back since, times tell nothing. */
+    /* The pause is one. Where even that is not among them the clock was set back, or the log has run over: times tell
+     * nothing. (A log without any event is that of an engine that was restarted since.) */
     return (count == 0 && p->seen->event_count > 0) || count >= EVENTS_KNOWN_BELOW ||
            count + removed * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
 }

@@ -162,6 +162,7 @@ static void settle_container(struct plan *plan, const struct op *op)
         forget_removed(state, container);
 }
 
+/* Of one that is done, or had nothing left to be done to. */
 static void settle_op(struct plan *plan, const struct op *op)
 {
     switch (op->kind) {

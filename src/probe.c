@@ -272,12 +272,14 @@ static void judge(struct probe *probe, CURLcode code, const struct conf *conf)
 /* Within what is left of the deadline. */
 static CURLcode try_again(struct probe *probe, const struct conf *conf)
 {
-    long left = 0;
+    double spent = 0;
+    long left;
 
-    curl_easy_getinfo(probe->handle, CURLINFO_TOTAL_TIME, &probe->spent);
-    left = conf->timeout * 1000L - (long)(probe->spent * 1000);
+    curl_easy_getinfo(probe->handle, CURLINFO_TOTAL_TIME, &spent);
+    left = conf->timeout * 1000L - (long)(spent * 1000);
     if (left <= 0 || curl_easy_setopt(probe->handle, CURLOPT_TIMEOUT_MS, left) != CURLE_OK)
         return CURLE_OPERATION_TIMEDOUT;
+    probe->spent = spent; /* libcurl counts the next try from 0 */
     return curl_easy_perform(probe->handle);
 }
 

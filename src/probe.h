@@ -35,7 +35,8 @@ struct probe_result {
     char explanation[400]; /* a sentence that names the cause */
 };
 
-/* Probes conf->endpoint, through conf->proxy when it is set. Never takes longer than conf->timeout. */
+/* Probes conf->endpoint, through conf->proxy when it is set. Never takes longer than conf->timeout,
+ * or a second more where libcurl's own deadline does not reach (guard.h). */
 void probe_region(const struct conf *conf, struct probe_result *ret_result);
 
 #endif

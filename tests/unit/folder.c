@@ -2,7 +2,10 @@
 #include "config.h"
 
 #include "folder.h"
+#include "unit.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,27 @@ int folder_enter(void **state)
         return -1;
     *state = strdup(folder);
     return *state == NULL ? -1 : 0;
+}
+
+void folder_put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+size_t folder_count(const char *path)
+{
+    DIR *entries = opendir(path);
+    size_t count = 0;
+
+    assert_non_null(entries);
+    while (readdir(entries) != NULL)
+        count++;
+    closedir(entries);
+    return count - 2;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)

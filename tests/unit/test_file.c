@@ -18,15 +18,6 @@
 
 #include "file.h"
 
-static void put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
 static void assert_holds(const char *path, const char *expected)
 {
     char *text = NULL;
@@ -38,31 +29,19 @@ static void assert_holds(const char *path, const char *expected)
     free(text);
 }
 
-static size_t count_entries(const char *folder)
-{
-    DIR *entries = opendir(folder);
-    size_t count = 0;
-
-    assert_non_null(entries);
-    while (readdir(entries) != NULL)
-        count++;
-    closedir(entries);
-    return count - 2;
-}
-
 static void a_file_is_read_up_to_its_bound(void **state)
 {
     char *text = NULL;
 
     (void)state;
-    put("file", "12345");
+    folder_put("file", "12345");
     assert_int_equal(file_read("file", 5, &text, NULL), 0);
     assert_string_equal(text, "12345");
     free(text);
     text = NULL;
     assert_int_equal(file_read("file", 4, &text, NULL), -EFBIG);
     assert_null(text);
-    put("file", "");
+    folder_put("file", "");
     assert_holds("file", "");
 }
 
@@ -99,7 +78,7 @@ static void a_planted_link_is_not_followed(void **state)
     int fd = -1;
 
     (void)state;
-    put("target", "precious");
+    folder_put("target", "precious");
     assert_int_equal(symlink("target", "link"), 0);
     assert_int_equal(symlink("nowhere", "dangling"), 0);
     assert_int_equal(file_read("link", 100, &text, NULL), -ELOOP);
@@ -149,12 +128,12 @@ static void a_file_is_replaced_with_the_mode_asked_for(void **state)
     struct stat info;
 
     (void)state;
-    put("file", "old and longer");
+    folder_put("file", "old and longer");
     assert_int_equal(file_write_atomic("file", "new", 3, 0644), 0);
     assert_holds("file", "new");
     assert_int_equal(stat("file", &info), 0);
     assert_int_equal(info.st_mode & 07777, 0644);
-    assert_int_equal(count_entries("."), 1);
+    assert_int_equal(folder_count("."), 1);
     umask(before);
 }
 
@@ -165,7 +144,7 @@ static void an_absolute_path_works_as_well(void **state)
     snprintf(path, sizeof path, "%s/file", (const char *)*state);
     assert_int_equal(file_write_atomic(path, "text", 4, 0644), 0);
     assert_holds("file", "text");
-    assert_int_equal(count_entries("."), 1);
+    assert_int_equal(folder_count("."), 1);
 }
 
 static void files_belong_to_the_owner_of_the_folder(void **state)
@@ -177,7 +156,7 @@ static void files_belong_to_the_owner_of_the_folder(void **state)
     struct stat info;
 
     assert_int_equal(chown(*state, root ? 12345 : (uid_t)-1, root ? 54321 : (gid_t)-1), 0);
-    put("left-by-killed", "");
+    folder_put("left-by-killed", "");
     assert_int_equal(file_write_atomic("file", "x", 1, 0644), 0);
     assert_int_equal(file_lock("lock", &fd, &holder), 0);
     close(fd);
@@ -202,7 +181,7 @@ static void a_file_with_a_second_name_is_not_given_away(void **state)
 
     if (before == 0)
         assert_int_equal(chown(*state, 12345, 54321), 0);
-    put("precious", "");
+    folder_put("precious", "");
     assert_int_equal(link("precious", "log"), 0);
     fd = file_open("log", O_WRONLY | O_CREAT);
     assert_true(fd >= 0);
@@ -217,11 +196,11 @@ static void a_failed_write_changes_nothing_and_leaves_nothing(void **state)
 
     (void)state;
     assert_int_equal(mkdir("folder", 0755), 0);
-    put("folder/inside", "");
+    folder_put("folder/inside", "");
     assert_int_equal(file_write_atomic("folder", "x", 1, 0644), -EISDIR);
-    assert_int_equal(count_entries("."), 1);
+    assert_int_equal(folder_count("."), 1);
 
-    put("file", "old");
+    folder_put("file", "old");
     memset(longer, 'x', sizeof longer);
     {
         struct rlimit before, small;
@@ -236,7 +215,7 @@ static void a_failed_write_changes_nothing_and_leaves_nothing(void **state)
         signal(SIGXFSZ, SIG_DFL);
     }
     assert_holds("file", "old");
-    assert_int_equal(count_entries("."), 2);
+    assert_int_equal(folder_count("."), 2);
 }
 
 static void a_path_that_cannot_be_a_file_is_refused(void **state)
@@ -249,7 +228,7 @@ static void a_path_that_cannot_be_a_file_is_refused(void **state)
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     assert_int_equal(file_write_atomic(name, "x", 1, 0644), -ENAMETOOLONG);
-    assert_int_equal(count_entries("."), 0);
+    assert_int_equal(folder_count("."), 0);
 }
 
 static void temporary_files_of_killed_writers_are_removed(void **state)
@@ -259,16 +238,16 @@ static void temporary_files_of_killed_writers_are_removed(void **state)
                                             ".file.abc123.tmp2"};
 
     (void)state;
-    put(".file.abc123.tmp", "");
-    put(".file.XYZ789.tmp", "");
+    folder_put(".file.abc123.tmp", "");
+    folder_put(".file.XYZ789.tmp", "");
     for (size_t i = 0; i < COUNT(strangers); i++)
-        put(strangers[i], "");
+        folder_put(strangers[i], "");
     assert_int_equal(file_write_atomic("file", "x", 1, 0644), 0);
     assert_int_equal(access(".file.abc123.tmp", F_OK), -1);
     assert_int_equal(access(".file.XYZ789.tmp", F_OK), -1);
     for (size_t i = 0; i < COUNT(strangers); i++)
         assert_int_equal(access(strangers[i], F_OK), 0);
-    assert_int_equal(count_entries("."), COUNT(strangers) + 1);
+    assert_int_equal(folder_count("."), COUNT(strangers) + 1);
 }
 
 static void a_writer_killed_anywhere_leaves_the_old_or_the_new_text(void **state)
@@ -295,10 +274,10 @@ static void a_writer_killed_anywhere_leaves_the_old_or_the_new_text(void **state
         assert_int_equal(file_read("file", 20000, &text, NULL), 0);
         assert_true(strcmp(text, old) == 0 || strcmp(text, new) == 0);
         free(text);
-        assert_in_range(count_entries("."), 1, 2);
+        assert_in_range(folder_count("."), 1, 2);
     }
     assert_int_equal(file_write_atomic("file", old, 20000, 0644), 0);
-    assert_int_equal(count_entries("."), 1);
+    assert_int_equal(folder_count("."), 1);
 }
 
 static void a_touch_changes_the_time_alone(void **state)
@@ -307,7 +286,7 @@ static void a_touch_changes_the_time_alone(void **state)
     struct stat before, after;
 
     (void)state;
-    put("file", "text");
+    folder_put("file", "text");
     assert_int_equal(utimensat(AT_FDCWD, "file", long_ago, 0), 0);
     assert_int_equal(stat("file", &before), 0);
     assert_int_equal(file_touch("file"), 0);
@@ -342,7 +321,7 @@ static void taking_a_lock_writes_nothing(void **state)
     int fd = -1;
 
     (void)state;
-    put("lock", "of an older version\n");
+    folder_put("lock", "of an older version\n");
     assert_int_equal(utimensat(AT_FDCWD, "lock", long_ago, 0), 0);
     assert_int_equal(file_lock("lock", &fd, &holder), 0);
     assert_int_equal(stat("lock", &info), 0);

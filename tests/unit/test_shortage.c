@@ -342,14 +342,6 @@ static void state_that_cannot_be_written_says_what_to_do(void **state)
     state_clear(&made);
 }
 
-static void put(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT, 0644);
-
-    assert_true(fd >= 0);
-    close(fd);
-}
-
 /* To make room is a courtesy; to keep what could not be read is not. */
 static void damaged_file_is_set_aside_where_older_ones_cannot_be_looked_for(void **state)
 {
@@ -366,9 +358,9 @@ static void damaged_file_is_set_aside_where_older_ones_cannot_be_looked_for(void
             char path[64];
 
             snprintf(path, sizeof path, "state.ini.corrupt-2026110%dT000000Z", i);
-            put(path);
+            folder_put(path, "");
         }
-        put("state.ini");
+        folder_put("state.ini", "");
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
         few = before;
         few.rlim_cur = (rlim_t)next + 1; /* enough to read it, and to open the folder */

@@ -19,15 +19,6 @@
 #define NOW INT64_C(1795564799) /* 2026-11-24 23:59:59 UTC */
 #define ASIDE "state.ini.corrupt-20261124T235959Z"
 
-static void put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
 /* A check goes on with a state to be rebuilt; error says why. */
 static void load_afresh(struct state_store *store, struct error *error)
 {
@@ -50,9 +41,9 @@ static void file_stays_where_all_names_to_set_it_aside_are_taken(void **state)
         snprintf(path, sizeof path, i == 0 ? ASIDE : ASIDE "-%d", i);
         snprintf(inside, sizeof inside, "%s/inside", path);
         assert_int_equal(mkdir(path, 0755), 0);
-        put(inside, "precious");
+        folder_put(inside, "precious");
     }
-    put("state.ini", "rubbish");
+    folder_put("state.ini", "rubbish");
     load_afresh(&store, &error);
     assert_non_null(strstr(error.text, "; could not be moved away: File exists"));
     assert_string_equal(store.set_aside, "");
@@ -77,7 +68,7 @@ static void file_whose_path_leaves_no_room_for_another_name_stays(void **state)
         assert_int_equal(mkdir(path, 0755), 0);
     }
     strcat(path, "state.ini");
-    put(path, "rubbish");
+    folder_put(path, "rubbish");
     load_afresh(&store, &error);
     assert_string_equal(store.set_aside, "");
     assert_int_equal(access(path, F_OK), 0);
@@ -89,7 +80,7 @@ static void file_in_what_is_no_folder_is_reported_and_rebuilt(void **state)
     struct error error;
 
     (void)state;
-    put("file", "");
+    folder_put("file", "");
     load_afresh(&store, &error);
     assert_string_equal(error.text, "file/state.ini: Not a directory; could not be moved away: Not a directory");
 }

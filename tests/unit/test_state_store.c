@@ -19,27 +19,6 @@
 
 #define ASIDE "state.ini.corrupt-20261124T235959Z"
 
-static size_t count_entries(void)
-{
-    DIR *entries = opendir(".");
-    size_t count = 0;
-
-    assert_non_null(entries);
-    while (readdir(entries) != NULL)
-        count++;
-    closedir(entries);
-    return count - 2;
-}
-
-static void put(const char *path, const char *text, size_t length)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, length), length);
-    close(fd);
-}
-
 static void load_afresh(struct state_store *store, bool read_only, struct error *error)
 {
     struct state loaded;
@@ -62,7 +41,7 @@ static void a_missing_file_is_no_error(void **state)
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "");
     assert_string_equal(store.set_aside, "");
-    assert_int_equal(count_entries(), 0);
+    assert_int_equal(folder_count("."), 0);
     store.path = "missing/state.ini";
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "");
@@ -85,7 +64,7 @@ static void what_is_saved_is_loaded(void **state)
     assert_same(&made, &loaded);
     assert_int_equal(other.length, store.length);
     assert_string_equal(other.text, store.text);
-    assert_int_equal(count_entries(), 1);
+    assert_int_equal(folder_count("."), 1);
     state_clear(&made);
     state_clear(&loaded);
     state_store_clear(&store);
@@ -164,7 +143,7 @@ static void a_damaged_file_is_set_aside(void **state)
     char *text;
 
     (void)state;
-    put("state.ini", "rubbish", 7);
+    folder_put("state.ini", "rubbish");
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "state.ini: is damaged: it does not begin like a state file; moved to " ASIDE);
     assert_string_equal(store.set_aside, ASIDE);
@@ -172,7 +151,7 @@ static void a_damaged_file_is_set_aside(void **state)
     assert_int_equal(file_read(ASIDE, 100, &text, NULL), 0);
     assert_string_equal(text, "rubbish");
     free(text);
-    assert_int_equal(count_entries(), 1);
+    assert_int_equal(folder_count("."), 1);
 }
 
 static void an_empty_file_is_set_aside(void **state)
@@ -181,7 +160,7 @@ static void an_empty_file_is_set_aside(void **state)
     struct error error;
 
     (void)state;
-    put("state.ini", "", 0);
+    folder_put("state.ini", "");
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "state.ini: is empty; moved to " ASIDE);
 }
@@ -193,7 +172,7 @@ static void a_folder_in_its_place_is_set_aside(void **state)
 
     (void)state;
     assert_int_equal(mkdir("state.ini", 0755), 0);
-    put("state.ini/inside", "", 0);
+    folder_put("state.ini/inside", "");
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "state.ini: is not a regular file; moved to " ASIDE);
     assert_int_equal(access(ASIDE "/inside", F_OK), 0);
@@ -205,7 +184,7 @@ static void a_link_in_its_place_is_set_aside(void **state)
     struct error error;
 
     (void)state;
-    put("target", "precious", 8);
+    folder_put("target", "precious");
     assert_int_equal(symlink("target", "state.ini"), 0);
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "state.ini: is a symbolic link; moved to " ASIDE);
@@ -215,7 +194,7 @@ static void a_link_in_its_place_is_set_aside(void **state)
     load_afresh(&store, false, &error);
     assert_string_equal(store.set_aside, ASIDE "-1");
     assert_int_equal(access("state.ini", F_OK), -1);
-    assert_int_equal(count_entries(), 3);
+    assert_int_equal(folder_count("."), 3);
 }
 
 static void a_file_that_is_too_large_is_set_aside(void **state)
@@ -224,7 +203,7 @@ static void a_file_that_is_too_large_is_set_aside(void **state)
     struct error error;
 
     (void)state;
-    put("state.ini", "", 0);
+    folder_put("state.ini", "");
     assert_int_equal(truncate("state.ini", STATE_SIZE_MAX + 1), 0);
     load_afresh(&store, false, &error);
     assert_string_equal(error.text, "state.ini: is too large for a state file; moved to " ASIDE);
@@ -238,9 +217,9 @@ static void what_was_set_aside_is_never_overwritten(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        char digit = (char)('0' + i);
+        const char digit[] = {(char)('0' + i), '\0'};
 
-        put("state.ini", &digit, 1);
+        folder_put("state.ini", digit);
         load_afresh(&store, false, &error);
     }
     assert_int_equal(file_read(ASIDE, 100, &text, NULL), 0);
@@ -258,13 +237,13 @@ static void five_of_what_was_set_aside_are_kept(void **state)
     struct state loaded;
 
     (void)state;
-    put("state.ini.corrupt-mine", "", 0);
-    put("other.ini.corrupt-20200101T000000Z", "", 0);
+    folder_put("state.ini.corrupt-mine", "");
+    folder_put("other.ini.corrupt-20200101T000000Z", "");
     assert_int_equal(mkdir("state.ini.corrupt-20200101T000000Z", 0755), 0);
-    put("state.ini.corrupt-20200101T000000Z/inside", "", 0);
+    folder_put("state.ini.corrupt-20200101T000000Z/inside", "");
     assert_int_equal(mkdir("state.ini.corrupt-20200102T000000Z", 0755), 0);
     for (int i = 0; i < 9; i++) {
-        put("state.ini", "rubbish", 7);
+        folder_put("state.ini", "rubbish");
         assert_int_equal(state_load(&store, false, NOW + i, &loaded, &error), 0);
         assert_true(store.set_aside[0] != '\0');
     }
@@ -277,7 +256,7 @@ static void five_of_what_was_set_aside_are_kept(void **state)
     assert_int_equal(access("state.ini.corrupt-20261125T000007Z", F_OK), 0);
     assert_int_equal(access("state.ini.corrupt-20261125T000003Z", F_OK), 0);
     assert_int_equal(access("state.ini.corrupt-20261125T000002Z", F_OK), -1);
-    assert_int_equal(count_entries(), 3 + 5);
+    assert_int_equal(folder_count("."), 3 + 5);
 }
 
 static void read_only_moves_nothing(void **state)
@@ -286,12 +265,12 @@ static void read_only_moves_nothing(void **state)
     struct error error;
 
     (void)state;
-    put("state.ini", "rubbish", 7);
+    folder_put("state.ini", "rubbish");
     load_afresh(&store, true, &error);
     assert_string_equal(error.text, "state.ini: is damaged: it does not begin like a state file; left where it is");
     assert_string_equal(store.set_aside, "");
     assert_int_equal(access("state.ini", F_OK), 0);
-    assert_int_equal(count_entries(), 1);
+    assert_int_equal(folder_count("."), 1);
 }
 
 static void a_file_that_cannot_be_moved_is_no_obstacle(void **state)
@@ -340,7 +319,7 @@ static void a_failed_save_leaves_the_old_state(void **state)
     assert_int_equal(state_save(&store, &made, true, &error), -1);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, SIG_DFL);
-    assert_int_equal(count_entries(), 1);
+    assert_int_equal(folder_count("."), 1);
     assert_int_equal(state_load(&store, false, NOW, &loaded, &error), 0);
     made.outages--;
     assert_same(&made, &loaded);
