@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT-0
 """The system's certificates: the hashed folder says yes cheaply, and never no where the bundle would say yes."""
+import re
 import shutil
 import subprocess
 
@@ -116,4 +117,5 @@ def test_both_tries_have_one_deadline(docker, agent, certificates, store, tmp_pa
         eins.conf["region"].update(ca_file=None, timeout=3, connect_timeout=3)
         result = eins.check()
         assert region.connections == 2 and "timeout: no answer within 3 s" in result.log_text
-        assert result.seconds < 4.5, f"{result}\n3 s for each would be 5"
+        taken = float(re.search(r"([0-9.]+) s\)", result.log_text)[1])
+        assert 2.9 < taken < 3.9, f"{result}\nthe guard cuts one that is not told what is left at 4 s, without it it would be 5"
