@@ -218,6 +218,8 @@ static void a_value_that_cannot_be_is_an_error(void **state)
         {"\"ExitCode\":0", "\"ExitCode\":18446744073709551615"},
         {"\"ExitCode\":0", "\"ExitCode\":99999999999999999999999999"},
         {"\"RestartCount\":2", "\"RestartCount\":4294967298"},
+        {"\"RestartCount\":2", "\"RestartCount\":-1"},
+        {"\"RestartCount\":2", "\"RestartCount\":1073741824"},
         {"\"MaximumRetryCount\":5", "\"MaximumRetryCount\":4294967301"},
         {"\"StopTimeout\":30", "\"StopTimeout\":4294967326"},
         {"\"on-failure\"", "\"sometimes\""},

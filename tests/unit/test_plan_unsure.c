@@ -58,6 +58,21 @@ static void lost_state_takes_only_what_has_the_policy_of_eins_for_held(void **un
     stage_clear(&s);
 }
 
+/* No check leaves a state like that; a person's editor may. */
+static void rebuilt_state_keeps_what_it_knows_and_has_nothing_twice(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.eins.disk.rebuild = true;
+    check(&s, REACH_UNREACHABLE, "");
+    assert_int_equal(s.eins.disk.container_count, 2);
+    assert_false(noted(&s, NOTE_GUESSED));
+    assert_false(s.eins.disk.containers[0].guessed || s.eins.disk.containers[1].guessed);
+    stage_clear(&s);
+}
+
 static void lost_state_takes_nothing_for_held_that_could_not_be_inspected(void **unused)
 {
     struct stage s;
@@ -139,6 +154,7 @@ int main(void)
         cmocka_unit_test(what_could_not_be_inspected_is_left_to_the_next_check_and_the_agent_is_not),
         cmocka_unit_test(what_was_given_back_without_being_written_down_is_not_judged_again),
         cmocka_unit_test(lost_state_takes_only_what_has_the_policy_of_eins_for_held),
+        cmocka_unit_test(rebuilt_state_keeps_what_it_knows_and_has_nothing_twice),
         cmocka_unit_test(lost_state_takes_nothing_for_held_that_could_not_be_inspected),
         cmocka_unit_test(lost_state_before_the_fall_is_reached_changes_nothing_while_the_agent_runs),
         cmocka_unit_test(lost_state_in_the_outage_starts_nothing_that_is_down),
