@@ -290,18 +290,17 @@ static bool read_event(json_object *object, struct event *ret_event)
     static const struct {
         const char *action;
         enum event_kind kind;
-    } kinds[] = {{"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}};
+    } kinds[] = {
+        {"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}, {"pause", EVENT_PAUSE}};
     struct event event = {0};
     const char *type = json_member_text(object, "Type"), *action = json_member_text(object, "Action");
-    json_object *time = json_member(object, "time", json_type_int),
-                *actor = json_member(object, "Actor", json_type_object);
+    json_object *actor = json_member(object, "Actor", json_type_object);
     json_object *attributes = actor == NULL ? NULL : json_member(actor, "Attributes", json_type_object);
     const char *signal = attributes == NULL ? NULL : json_member_text(attributes, "signal");
     int64_t number;
 
-    if (type == NULL || time == NULL)
+    if (type == NULL)
         return false;
-    event.time = json_object_get_int64(time);
     if (strcmp(type, "container") != 0) {
         *ret_event = event;
         return true;

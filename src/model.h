@@ -72,10 +72,9 @@ struct container {
 };
 
 /* One entry of the engine's event log that concerns a container. */
-enum event_kind { EVENT_OTHER, EVENT_START, EVENT_DIE, EVENT_STOP, EVENT_KILL };
+enum event_kind { EVENT_OTHER, EVENT_START, EVENT_DIE, EVENT_STOP, EVENT_KILL, EVENT_PAUSE };
 
 struct event {
-    int64_t time; /* seconds since the epoch, the engine's clock */
     enum event_kind kind;
     char id[MODEL_ID_SIZE]; /* empty when the event is not a container's */
     int signal;             /* of EVENT_KILL, else 0 */

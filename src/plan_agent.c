@@ -6,9 +6,6 @@
 
 #include "text.h"
 
-/* The engine's event log holds the last 256 entries. As soon as that many could have come, some may be missing from it.
- */
-#define EVENTS_KNOWN_BELOW 250
 /* A frozen agent's stream holds about 1,100 events (FACTS.md, The real agent after an outage); stay well below. */
 #define EVENTS_AGENT_HOLDS 1000
 /* What a stop and a removal add to it: kill, kill, die, stop, disconnect, unmount, destroy. */
@@ -29,20 +26,33 @@ enum op_reason plan_why_back(const struct planner *p)
     return p->verdict->reset ? REASON_RESET : REASON_RECOVERED;
 }
 
-/* Whether the paused agent, when thawed, may never learn of the containers that went. */
-static bool events_lost(const struct planner *p, size_t removed)
+bool plan_owns_pause(const struct planner *p)
 {
-    int64_t paused_at = p->plan->next.agent.paused_at;
+    const struct state_agent *known = &p->plan->next.agent;
+    bool recorded = strcmp(known->id, p->seen->agent.id) == 0;
+
+    return p->seen->agent.status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->plan->next.fresh);
+}
+
+bool plan_events_lost(const struct planner *p, size_t removals)
+{
+    const struct container *agent = &p->seen->agent;
+    bool has_pause = false;
     size_t count = 0;
 
-    if (p->seen->events_asked != INSPECT_DONE || paused_at == 0 || paused_at > p->verdict->now)
-        return true;
-    for (size_t i = 0; i < p->seen->event_count; i++)
-        count += p->seen->events[i].time >= paused_at;
-    /* The pause is one. Where even that is not among them the clock was set back, or the log has run over: times tell
-     * nothing. (A log without any event is that of an engine that was restarted since.) */
-    return (count == 0 && p->seen->event_count > 0) || count >= EVENTS_KNOWN_BELOW ||
-           count + removed * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
+    for (size_t i = 0; i < p->seen->event_count; i++) {
+        const struct event *event = &p->seen->events[i];
+
+        if (event->kind == EVENT_PAUSE && strcmp(event->id, agent->id) == 0) {
+            has_pause = true;
+            count = 0;
+        }
+        count++;
+    }
+    /* Where its pause is not in the log there were more events since than the log holds, or they are another dockerd's:
+     * with live-restore the agent stays frozen when dockerd is restarted, but its stream ended with the old one. */
+    return p->seen->events_asked != INSPECT_DONE || !has_pause ||
+           count + removals * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
 }
 
 static void add_await(struct planner *p, const struct op *kill, enum op_reason reason, const char *old)
@@ -119,21 +129,19 @@ void plan_give_agent(struct planner *p, size_t changed)
 {
     const struct container *agent = &p->seen->agent;
     struct state_agent *known = &p->plan->next.agent;
-    bool recorded = strcmp(known->id, agent->id) == 0;
 
     if (known->renewing[0] != '\0') {
         finish_renewal(p);
         return;
     }
-    /* Frozen in the outage, by whomever, unless it was known to be paused before. */
-    if (agent->status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->plan->next.fresh)) {
+    if (plan_owns_pause(p)) {
         text_copy(known->id, sizeof known->id,
                   agent->id); /* should this fail, the next check knows whose pause it is */
         known->paused_by_eins = true;
-        if (changed > 0 && plan_adopts(p))
-            renew_agent(p, REASON_ADOPTION);
-        else if (changed > 0 && !plan_keeps(p) && events_lost(p, changed))
+        if (changed > 0 && !plan_keeps(p) && plan_events_lost(p, changed))
             renew_agent(p, REASON_EVENTS_LOST);
+        else if (changed > 0 && plan_adopts(p))
+            renew_agent(p, REASON_ADOPTION);
         else
             plan_ops_add(p->plan, OP_UNPAUSE_AGENT, plan_why_back(p), agent->id, agent->name);
         return;

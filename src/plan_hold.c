@@ -294,7 +294,7 @@ void plan_hold(struct planner *p)
 
         if (model_find(p->seen, known->id) != NULL)
             continue;
-        if (known->takeover == TAKEOVER_NONE)
+        if (known->takeover == TAKEOVER_NONE && !plan_owns_pause(p))
             state_remove(next, known);
         else
             known->running = known->starting = false; /* kept until recovery: the agent has to learn of it */

@@ -21,8 +21,16 @@ void plan_hold(struct planner *p);
  * baseline. */
 void plan_recover(struct planner *p);
 
+/* True while the agent is paused, and eins is to end that: it was frozen in the outage, by whomever, unless it was
+ * known to be paused before. */
+bool plan_owns_pause(const struct planner *p);
+
+/* Whether the paused agent, when thawed, may never learn what became of its containers meanwhile; the removals that are
+ * to come are counted in. True also when the engine's events cannot be had. */
+bool plan_events_lost(const struct planner *p, size_t removals);
+
 /* Gives ECS its agent back when all else is done: thaws it, or renews it when it may have lost events, or when it has
- * to look anew at what was adopted. changed: how many kept containers were removed or, in adopt, restarted. */
+ * to look anew at what was adopted. changed: how many kept containers it has to learn of. */
 void plan_give_agent(struct planner *p, size_t changed);
 
 /* True when nothing is to be removed, and when what was restarted is to run on. */

@@ -93,25 +93,29 @@ static void recover_lost(struct planner *p, struct state_container *known, const
     add_restore(p, known, (struct policy){POLICY_ON_FAILURE, p->conf->retries});
 }
 
-/* Decides about one kept container. Returns 1 when the agent has to learn of it: it goes, or has gone, or was restarted
- * and stays. */
-static size_t decide(struct planner *p, struct state_container *known)
+/* Decides about one kept container. Counts it in *changed when the agent has to learn of it, because it goes, or has
+ * gone, or was restarted and stays; and in *ended when it is only down: that the agent learns from its events. */
+static void decide(struct planner *p, struct state_container *known, size_t *changed, size_t *ended)
 {
     const struct container *container = model_find(p->seen, known->id);
 
     if (plan_is_lost(container)) {
         recover_lost(p, known, container);
-        return 1;
+        ++*changed;
+        return;
     }
     if (container->inspected != INSPECT_DONE) {
         plan_ops_note(p->plan, NOTE_NOT_UNDERSTOOD, known->id, known->name);
         p->plan->incomplete = true;
-        return 0;
+        return;
     }
     plan_count_restarts(p, known, container);
     known->fate = judge(p, known, container);
     known->running = model_is_up(container->status);
-    return known->fate == FATE_RESTORE ? 0 : 1;
+    if (known->fate != FATE_RESTORE)
+        ++*changed;
+    else if (!known->running)
+        ++*ended;
 }
 
 /* Plans what one kept container is owed. changed: how many the agent has to learn of. */
@@ -144,15 +148,20 @@ static void recover_container(struct planner *p, struct state_container *known, 
         state_remove(&p->plan->next, known); /* nothing is owed; the baseline takes it in again */
 }
 
+static bool is_up_now(const struct planner *p, const struct state_container *known)
+{
+    const struct container *container = model_find(p->seen, known->id);
+
+    return container != NULL && model_is_up(container->status);
+}
+
 /* What runs now: with it, a reboot into an outage knows what to bring back. */
 static void record_baseline(struct planner *p)
 {
     struct state *next = &p->plan->next;
 
     for (size_t i = next->container_count; i-- > 0;) {
-        const struct container *container = model_find(p->seen, next->containers[i].id);
-
-        if (next->containers[i].takeover == TAKEOVER_NONE && (container == NULL || !model_is_up(container->status)))
+        if (next->containers[i].takeover == TAKEOVER_NONE && !is_up_now(p, &next->containers[i]))
             state_remove(next, &next->containers[i]);
     }
     for (size_t i = 0; i < p->seen->container_count; i++) {
@@ -173,19 +182,22 @@ static void record_baseline(struct planner *p)
 void plan_recover(struct planner *p)
 {
     struct state *next = &p->plan->next;
-    size_t changed = 0;
+    size_t changed = 0, ended = 0;
 
     if (!plan_all_inspected(p))
         p->plan->wants |= WANT_INSPECT;
-    if (p->seen->events_asked == INSPECT_NOT_YET && next->agent.paused_by_eins &&
-        p->seen->agent.status == STATUS_PAUSED)
+    if (p->seen->events_asked == INSPECT_NOT_YET && plan_owns_pause(p))
         p->plan->wants |= WANT_EVENTS;
     if (p->plan->wants != 0)
         return;
     for (size_t i = next->container_count; i-- > 0;) {
         if (next->containers[i].takeover != TAKEOVER_NONE)
-            changed += decide(p, &next->containers[i]);
+            decide(p, &next->containers[i], &changed, &ended);
+        else /* given back by an earlier check, which did not come to thaw the agent */
+            ended += !is_up_now(p, &next->containers[i]);
     }
+    if (plan_owns_pause(p) && plan_events_lost(p, 0))
+        changed += ended;
     for (size_t i = next->container_count; i-- > 0;) {
         if (next->containers[i].takeover != TAKEOVER_NONE)
             recover_container(p, &next->containers[i], changed);

@@ -87,6 +87,17 @@ def test_a_container_that_a_person_removed_may_have_been_missed_too(docker, agen
     assert agent.id != old and ecs_init.exits == [137]
 
 
+def test_a_container_that_finished_may_have_been_missed_too(docker, agent, ecs_init, outage):
+    job = docker.run("job")
+    outage.before()
+    outage.begin()
+    old = agent.id
+    docker.finish(job)
+    flood(docker)
+    outage.end()
+    assert agent.id != old and ecs_init.exits == [137] and docker.status(job) == "exited"
+
+
 def test_without_ecs_init_the_old_agent_is_started_again(docker, agent, missed, eins, outage):
     eins.conf["docker"]["agent_wait"] = 1
     before = docker.seen("ecs-agent")

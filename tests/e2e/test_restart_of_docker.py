@@ -3,6 +3,8 @@
 
 The kernel's boot id cannot change here. The engine's pid file does; with a power loss it is gone, as everything in /run.
 """
+import concurrent.futures
+
 import pytest
 
 from support import scripted_faults as faults
@@ -177,6 +179,36 @@ def test_policies_of_its_own_come_back_after_a_restart_too(docker, with_live_res
     outage.again()
     outage.end()
     assert {name: docker.seen(name) for name in (few, always)} == {name: before[name] for name in (few, always)}
+
+
+def test_what_is_frozen_while_docker_restarts_hears_no_more_events(docker, with_live_restore):
+    """Why the agent is renewed in the next test."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        stream = pool.submit(docker.api.raw, "GET", "/events")
+        wait_for(lambda: docker.api.get("/info")["NEventsListener"] == 1, 20, "somebody listens")
+        restart(docker, kill)
+        assert docker.api.get("/info")["NEventsListener"] == 0
+        with pytest.raises(ConnectionError):
+            stream.result(20)
+
+
+@pytest.mark.parametrize("gone", ["restarted", "finished", ""])
+def test_an_agent_that_stayed_frozen_while_docker_restarted_is_renewed_if_there_is_anything_to_learn(
+        docker, with_live_restore, agent, ecs_init, outage, gone):
+    web = docker.run("web")
+    outage.before()
+    outage.begin()
+    old = agent.id
+    restart(docker, kill)
+    agent.wait_status("paused")
+    if gone == "restarted":
+        docker.crash_and_restart(web)
+    elif gone == "finished":
+        docker.finish(web)
+    result = outage.end()
+    assert ecs_init.exits == ([137] if gone else []) and (agent.id == old) != bool(gone), result
+    agent.wait_status("running")
+    assert docker.exists(web) == (gone != "restarted")
 
 
 def test_a_second_restart_is_like_the_first(docker, agent, ecs_init, outage):

@@ -205,10 +205,11 @@ static void show_events(const struct fuzz_docker *docker, struct fuzz_bytes *byt
     for (; snapshot->event_count < count; snapshot->event_count++) {
         struct event *event = &snapshot->events[snapshot->event_count];
 
-        event->time = number(bytes);
-        event->kind = (enum event_kind)fuzz_below(bytes, EVENT_KILL + 1);
+        size_t place = fuzz_below(bytes, FUZZ_BOXES + 1);
+
+        event->kind = (enum event_kind)fuzz_below(bytes, EVENT_PAUSE + 1);
         event->signal = event->kind == EVENT_KILL ? (int)fuzz_below(bytes, 16) : 0;
-        memcpy(event->id, docker->boxes[fuzz_below(bytes, FUZZ_BOXES)].id, sizeof event->id);
+        memcpy(event->id, place < FUZZ_BOXES ? docker->boxes[place].id : docker->agent.id, sizeof event->id);
     }
 }
 

@@ -208,7 +208,9 @@ static void show_events(const struct world *world, struct snapshot *snapshot)
 
     snapshot->events = calloc(WORLD_RING, sizeof *snapshot->events);
     for (uint64_t i = first; i < world->event_count && snapshot->events != NULL; i++) {
-        if (world->ring[i % WORLD_RING].time != 0)
+        int64_t time = world->ring_times[i % WORLD_RING];
+
+        if (time != 0 && time <= world->now) /* none that has still to come, when the clock was set back */
             snapshot->events[snapshot->event_count++] = world->ring[i % WORLD_RING];
     }
     snapshot->events_asked = INSPECT_DONE;

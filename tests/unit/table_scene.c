@@ -74,20 +74,30 @@ static void set_agent(struct scene *s)
     s->state.agent.paused_at = NOW - 100;
 }
 
+bool scene_pause_is_unheard_of(const struct combo *c)
+{
+    return c->engine_restarted || c->box == NOBODY_KNOWS;
+}
+
 static void set_events(struct scene *s)
 {
     static const struct event by_hand[] = {
         {.kind = EVENT_KILL, .signal = 15}, {.kind = EVENT_DIE}, {.kind = EVENT_STOP}};
 
+    size_t deaths = s->combo.box == BY_HAND ? 3 : s->combo.box == CRASHED ? 1 : s->combo.box == NOBODY_KNOWS ? RING : 0;
+    size_t pauses = s->truth.agent.status == STATUS_PAUSED && !scene_pause_is_unheard_of(&s->combo) ? 1 : 0;
+
     s->truth.events = s->events;
-    s->truth.event_count = s->combo.box == BY_HAND        ? 3
-                           : s->combo.box == CRASHED      ? 1
-                           : s->combo.box == NOBODY_KNOWS ? RING
-                                                          : 0;
-    for (size_t i = 0; i < s->truth.event_count; i++) {
-        s->events[i] = s->combo.box == BY_HAND ? by_hand[i] : (struct event){.kind = EVENT_DIE};
-        s->events[i].time = NOW - 1;
-        text_copy(s->events[i].id, MODEL_ID_SIZE, s->combo.box == NOBODY_KNOWS ? "d" : BOX);
+    s->truth.event_count = pauses + deaths;
+    if (pauses > 0) {
+        s->events[0] = (struct event){.kind = EVENT_PAUSE};
+        text_copy(s->events[0].id, MODEL_ID_SIZE, s->truth.agent.id);
+    }
+    for (size_t i = 0; i < deaths; i++) {
+        struct event *event = &s->events[pauses + i];
+
+        *event = s->combo.box == BY_HAND ? by_hand[i] : (struct event){.kind = EVENT_DIE};
+        text_copy(event->id, MODEL_ID_SIZE, s->combo.box == NOBODY_KNOWS ? "d" : BOX);
     }
 }
 

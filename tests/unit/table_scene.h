@@ -64,6 +64,9 @@ struct scene {
 /* The combination with that number, below COMBINATIONS, and a check that has not looked yet. */
 void scene_set(struct scene *scene, unsigned long number);
 
+/* The engine's events do not tell of the agent's pause: they are another dockerd's, or there were too many since. */
+bool scene_pause_is_unheard_of(const struct combo *combo);
+
 /* Plans to the end, as check.c does: each time it shows what is wanted, and only that. The plan is the caller's to
  * clear. */
 void scene_run(struct scene *scene);

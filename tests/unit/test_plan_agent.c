@@ -8,25 +8,25 @@
 
 #include "plan_stage.h"
 
-static void agent_is_renewed_from_250_events_on(void **unused)
+static void agent_is_renewed_as_soon_as_its_pause_has_left_the_event_log(void **unused)
 {
     (void)unused;
-    for (unsigned events = 249; events <= 250; events++) {
+    for (unsigned events = WORLD_RING; events <= WORLD_RING + 1; events++) {
         struct stage s;
 
         stage_in_outage(&s);
         stage_crash_web(&s);
         world_noise(&s.world, events - 3); /* the pause, the crash and the restart are events too */
         check(&s, REACH_REACHABLE,
-              events < 250 ? "restore:web restore:db stop:web remove:web unpause-agent"
-                           : "restore:web restore:db stop:web remove:web kill-agent await-agent");
+              events <= WORLD_RING ? "restore:web restore:db stop:web remove:web unpause-agent"
+                                   : "restore:web restore:db stop:web remove:web kill-agent await-agent");
         assert_int_equal(s.world.agent.status, STATUS_RUNNING);
         assert_false(state_owes(&s.eins.disk));
         stage_clear(&s);
     }
 }
 
-static void agent_paused_at_a_time_unknown_is_renewed(void **unused)
+static void agent_that_somebody_paused_in_the_outage_is_thawed_when_all_since_is_known(void **unused)
 {
     struct stage s;
 
@@ -38,7 +38,69 @@ static void agent_paused_at_a_time_unknown_is_renewed(void **unused)
     world_pause_agent(&s.world); /* by somebody, in the outage */
     check(&s, REACH_UNREACHABLE, "");
     stage_crash_web(&s);
-    check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web kill-agent await-agent");
+    check(&s, REACH_REACHABLE, "restore:web restore:db stop:web remove:web unpause-agent");
+    stage_clear(&s);
+}
+
+/* Its stream of events ended with the old dockerd. */
+static void agent_that_stayed_frozen_when_dockerd_was_restarted_is_renewed(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    for (int changed = 0; changed < 2; changed++) {
+        stage_in_outage(&s);
+        world_restart_engine(&s.world, ENGINE_LIVE_RESTORE);
+        if (changed == 1)
+            stage_crash_web(&s);
+        check(&s, REACH_REACHABLE,
+              changed == 1 ? "restore:web restore:db stop:web remove:web kill-agent await-agent"
+                           : "restore:web restore:db unpause-agent");
+        stage_clear(&s);
+    }
+}
+
+static void agent_has_to_learn_of_what_ended_in_the_outage(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    for (int lost = 0; lost < 2; lost++) {
+        stage_in_outage(&s);
+        world_exit(&s.world, s.web, 0);
+        world_noise(&s.world, lost == 1 ? WORLD_RING : 0);
+        check(&s, REACH_REACHABLE,
+              lost == 1 ? "restore:web restore:db kill-agent await-agent" : "restore:web restore:db unpause-agent");
+        stage_clear(&s);
+    }
+}
+
+static void agent_has_to_learn_of_what_ended_after_a_recovery_that_could_not_thaw_it(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.how.fail_kinds = 1u << OP_UNPAUSE_AGENT;
+    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent!");
+    world_restart_engine(&s.world, ENGINE_LIVE_RESTORE);
+    world_exit(&s.world, s.web, 1);
+    check(&s, REACH_REACHABLE, "kill-agent await-agent");
+    stage_clear(&s);
+}
+
+static void agent_has_to_learn_of_what_went_between_two_outages_in_which_it_stayed_frozen(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    s.how.fail_kinds = 1u << OP_UNPAUSE_AGENT;
+    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent!");
+    world_restart_engine(&s.world, ENGINE_LIVE_RESTORE);
+    world_remove(&s.world, s.web);
+    check(&s, REACH_UNREACHABLE, "hold:db");
+    check(&s, REACH_REACHABLE, "restore:db kill-agent await-agent");
     stage_clear(&s);
 }
 
@@ -269,8 +331,12 @@ static void agent_that_somebody_paused_in_the_outage_is_thawed_even_at_the_secon
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agent_is_renewed_from_250_events_on),
-        cmocka_unit_test(agent_paused_at_a_time_unknown_is_renewed),
+        cmocka_unit_test(agent_is_renewed_as_soon_as_its_pause_has_left_the_event_log),
+        cmocka_unit_test(agent_that_somebody_paused_in_the_outage_is_thawed_when_all_since_is_known),
+        cmocka_unit_test(agent_that_stayed_frozen_when_dockerd_was_restarted_is_renewed),
+        cmocka_unit_test(agent_has_to_learn_of_what_ended_in_the_outage),
+        cmocka_unit_test(agent_has_to_learn_of_what_ended_after_a_recovery_that_could_not_thaw_it),
+        cmocka_unit_test(agent_has_to_learn_of_what_went_between_two_outages_in_which_it_stayed_frozen),
         cmocka_unit_test(agent_that_need_not_learn_of_removals_is_thawed),
         cmocka_unit_test(agent_has_to_learn_of_what_a_person_removed),
         cmocka_unit_test(agent_that_was_renamed_in_the_outage_is_found_by_its_id),

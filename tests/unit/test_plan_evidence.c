@@ -56,7 +56,7 @@ static void happened(struct scene *scene, enum event_kind kind)
     struct event *event = &scene->events[scene->seen.event_count++];
 
     assert_true(scene->seen.event_count <= COUNT(scene->events));
-    *event = (struct event){.time = 1500, .kind = kind, .id = ID_WEB};
+    *event = (struct event){.kind = kind, .id = ID_WEB};
 }
 
 static void scene_plan(struct scene *scene)

@@ -139,7 +139,8 @@ static enum agent_rule rule_of_agent(const struct combo *c)
 {
     bool entered = c->situation == FELL || c->situation == ROSE;
     enum box_rule rule = rule_of_box(c);
-    bool agent_must_learn = rule == REPLACE || rule == ADOPT || rule == RESTART_IT || (c->kept && is_lost(c));
+    bool changed = rule == REPLACE || rule == ADOPT || rule == RESTART_IT || (c->kept && is_lost(c));
+    bool ended = c->known && !is_up(c);
 
     if (is_blind(c) || c->agent == PAUSED_BY_OTHERS)
         return KNOWN_AS_IT_IS;
@@ -155,10 +156,10 @@ static enum agent_rule rule_of_agent(const struct combo *c)
         return is_outage(c) ? KNOWN_AS_IT_IS : UNPAUSE; /* the one that eins paused may only have another name now */
     if (c->agent != PAUSED_BY_EINS && c->agent != NEW_PAUSED)
         return NO_AGENT;
-    if (agent_must_learn && c->recovery == RECOVERY_ADOPT)
+    if (changed && c->recovery == RECOVERY_ADOPT)
         return RENEW; /* only a fresh agent keeps what was restarted */
-    if (agent_must_learn && c->box == NOBODY_KNOWS && c->recovery == RECOVERY_REPLACE)
-        return RENEW; /* the event log has run over: the agent may have missed what became of it */
+    if ((changed || ended) && scene_pause_is_unheard_of(c) && c->recovery != RECOVERY_KEEP)
+        return RENEW; /* the agent may have missed what became of it */
     return UNPAUSE;
 }
 

@@ -10,10 +10,27 @@
 
 static void emit(struct world *world, enum event_kind kind, const char *id, int signal)
 {
-    struct event *event = &world->ring[world->event_count++ % WORLD_RING];
+    size_t place = world->event_count++ % WORLD_RING;
+    struct event *event = &world->ring[place];
 
-    *event = (struct event){.time = world->now, .kind = kind, .signal = signal};
+    *event = (struct event){.kind = kind, .signal = signal};
+    world->ring_times[place] = world->now;
     text_copy(event->id, sizeof event->id, id);
+    world->agent_unread++;
+}
+
+/* It ends, which a frozen agent may not hear of. */
+static void pass_unheard(const struct world *world, struct box *box)
+{
+    box->unheard |=
+        world->agent.status == STATUS_PAUSED && (world->agent_cut_off || world->agent_unread > WORLD_STREAM);
+}
+
+/* A fresh agent inspects everything. */
+static void look_anew(struct world *world)
+{
+    for (size_t i = 0; i < WORLD_BOXES; i++)
+        world->boxes[i].unheard = false;
 }
 
 static void name_id(struct world *world, char id[MODEL_ID_SIZE])
@@ -27,6 +44,7 @@ void world_make_agent(struct world *world)
     name_id(world, world->agent.id);
     text_copy(world->agent.name, sizeof world->agent.name, "ecs-agent");
     world->agent_unregistered = true;
+    look_anew(world);
     emit(world, EVENT_START, world->agent.id, 0);
 }
 
@@ -90,6 +108,7 @@ static void end(struct world *world, struct box *box, int exit_code, enum cause 
     box->shown.status = STATUS_EXITED;
     box->shown.exit_code = exit_code;
     box->cause = cause;
+    pass_unheard(world, box);
     if (box->shown.auto_remove)
         world_remove(world, box);
 }
@@ -169,6 +188,8 @@ void world_kill(struct world *world, struct box *box, int signal)
 
 void world_remove(struct world *world, struct box *box)
 {
+    if (model_is_up(box->shown.status))
+        pass_unheard(world, box);
     box->shown.status = STATUS_GONE;
     emit(world, EVENT_OTHER, box->shown.id, 0);
 }
@@ -187,7 +208,9 @@ bool world_pause_agent(struct world *world)
     if (world->agent.status != STATUS_RUNNING)
         return false;
     world->agent.status = STATUS_PAUSED;
-    emit(world, EVENT_OTHER, world->agent.id, 0);
+    world->agent_unread = 0;
+    world->agent_cut_off = false;
+    emit(world, EVENT_PAUSE, world->agent.id, 0);
     return true;
 }
 
@@ -196,6 +219,7 @@ bool world_unpause_agent(struct world *world)
     if (world->agent.status != STATUS_PAUSED)
         return false;
     world->agent.status = STATUS_RUNNING;
+    look_anew(world); /* no: but who thawed it answers for that */
     emit(world, EVENT_OTHER, world->agent.id, 0);
     return true;
 }
@@ -264,7 +288,8 @@ void world_restart_engine(struct world *world, enum engine_end how)
 {
     world->boots++;
     world->event_count += WORLD_RING; /* the log is dockerd's memory */
-    memset(world->ring, 0, sizeof world->ring);
+    memset(world->ring_times, 0, sizeof world->ring_times);
+    world->agent_cut_off = true;
     if (how == ENGINE_LIVE_RESTORE)
         return;
     for (size_t i = 0; i < WORLD_BOXES; i++) {
@@ -305,8 +330,10 @@ static enum op_outcome perform_on_agent(struct world *world, const struct op *op
         return world_unpause_agent(world) || world->agent.status == STATUS_RUNNING ? OUTCOME_DONE : OUTCOME_FAILED;
     if (op->kind == OP_KILL_AGENT)
         world_end_agent(world, 137);
-    else if (world->agent.status == STATUS_EXITED)
+    else if (world->agent.status == STATUS_EXITED) {
         world->agent.status = STATUS_RUNNING;
+        look_anew(world);
+    }
     return OUTCOME_DONE;
 }
 

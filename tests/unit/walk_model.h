@@ -7,7 +7,8 @@
 #include "plan.h"
 
 #define WORLD_BOXES 8
-#define WORLD_RING 256 /* entries of the engine's event log */
+#define WORLD_RING 256    /* entries of the engine's event log */
+#define WORLD_STREAM 1100 /* events that wait for a frozen agent */
 
 /* Why a container is down. */
 enum cause {
@@ -36,11 +37,14 @@ struct box {
     unsigned began;   /* under which run of dockerd */
     uint64_t started; /* the number of the event that tells so */
     uint64_t ended;   /* the number of the first event that tells how it ended */
+    bool unheard;     /* its end or removal has not come to the agent, and never will */
 };
 
 struct world {
     struct box boxes[WORLD_BOXES];
     struct container agent;
+    unsigned agent_unread;   /* events since it was frozen */
+    bool agent_cut_off;      /* frozen when dockerd, at whose end its stream ended, was restarted */
     bool agent_unregistered; /* it has not reached the region since it was made: offline, it exits */
     bool has_ecs_init;       /* something that makes a new agent when there is none that lives */
     bool forgets_power_loss; /* an engine that takes a power loss for exit 0 (24.0.0 to 24.0.2) */
@@ -48,7 +52,8 @@ struct world {
     bool stop_before_die;    /* the order of events since Docker 25 */
     bool region_up;
     struct event ring[WORLD_RING];
-    uint64_t event_count; /* ever */
+    int64_t ring_times[WORLD_RING]; /* 0: there is none */
+    uint64_t event_count;           /* ever */
     unsigned ids, starts, boots;
     int64_t now; /* seconds */
 };

@@ -26,6 +26,7 @@ void story_follow(struct story *story)
         const struct box *box = &story->world.boxes[i];
         struct track *track = &story->tracks[i];
 
+        track->missed = box->unheard && (track->missed || (track->seen == SEEN_UP && box->shown.managed));
         track->marked = strcmp(track->id, box->shown.id) == 0 && (track->marked || box->shown.oom_killed);
         if (box->shown.status == STATUS_GONE || strcmp(track->id, box->shown.id) == 0)
             continue;
@@ -45,7 +46,7 @@ void story_note_pause(struct story *story, bool sure)
     enum phase phase = story->eins.disk.phase;
 
     story->paused_by_person = true;
-    if (!sure || story->others_paused_at_look || !story->phase_looked_at)
+    if (!sure || story->others_paused_at_look || !story->phase_looked_at || story->eins.disk.agent.renewing[0] != '\0')
         story->pause_owner = PAUSE_UNCLEAR; /* eins cannot see that it was thawed in between, or which came first */
     else if (phase == PHASE_DISCONNECTED)
         story->pause_owner = PAUSE_OF_EINS; /* paused in the outage, by whomever: ECS gets it back */
@@ -63,6 +64,7 @@ void story_lose_state(struct story *story)
         story->pause_owner = PAUSE_UNCLEAR;
     for (size_t i = 0; i < WORLD_BOXES; i++) {
         story->tracks[i].policy_lost = true;
+        story->tracks[i].missed = false;
         story->tracks[i].seen = SEEN_PERHAPS;
     }
 }
@@ -129,6 +131,18 @@ static void watch_box(struct story *story, const struct op *op, const struct box
         broken(story, "%s is restarted, which ran well", box->shown.name);
 }
 
+/* A service whose container the agent takes for running is gone for good. */
+static void watch_thaw(struct story *story)
+{
+    for (size_t i = 0; i < WORLD_BOXES; i++) {
+        const struct box *box = &story->world.boxes[i];
+
+        if (story->tracks[i].missed && !model_is_up(box->shown.status) &&
+            !id_set_has(&story->trial.unseen, story->tracks[i].id))
+            broken(story, "%s ended, which the agent never hears of: it is thawed, not renewed", box->shown.name);
+    }
+}
+
 static void before_op(void *context, const struct op *op)
 {
     struct story *story = context;
@@ -140,6 +154,9 @@ static void before_op(void *context, const struct op *op)
     if ((op->kind == OP_KILL_AGENT || op->kind == OP_UNPAUSE_AGENT) && strcmp(op->id, story->world.agent.id) == 0 &&
         story->pause_owner == PAUSE_OF_OTHERS)
         broken(story, "promise 3: the agent is taken from those who paused it");
+    if (op->kind == OP_UNPAUSE_AGENT && op->when == WHEN_ALWAYS && story->eins.conf.recovery != RECOVERY_KEEP &&
+        story->trial.interrupt == NULL)
+        watch_thaw(story);
 }
 
 static bool is_held(const struct story *story, const struct box *box)

@@ -21,6 +21,7 @@ struct track {
     bool guessed;        /* eins lost its state while it held this one */
     bool policy_lost;    /* eins lost its state: it cannot know the original policy */
     bool revived;        /* eins started it after a death that the agent may have seen */
+    bool missed;         /* it ended unheard, and eins can know that: it had been up at the last look */
     bool marked;         /* it ran with a mark of an earlier end, at some time */
     bool must_come_back; /* at the check that runs now */
 };
