@@ -1,103 +1,19 @@
 /* SPDX-License-Identifier: MIT-0 */
+/* What a line is like, and what standard error and the journal get of it. */
 #include "config.h"
 
-#include "folder.h"
+#include "log_fixture.h"
 #include "unit.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "log.h"
-
-#define FULL ((5 << 20) + 1)
-
-static int kept_stderr = -1;
-
-/* Standard error is a file in the test's folder until seen_on_stderr puts it back. */
-static void capture_stderr(void)
-{
-    int fd = open("stderr", O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
-
-    assert_true(fd >= 0);
-    kept_stderr = dup(STDERR_FILENO);
-    assert_true(kept_stderr >= 0);
-    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
-    close(fd);
-}
-
-static void release_stderr(void)
-{
-    if (kept_stderr >= 0) {
-        dup2(kept_stderr, STDERR_FILENO);
-        close(kept_stderr);
-        kept_stderr = -1;
-    }
-}
-
-static char *content(const char *path)
-{
-    char *text = NULL;
-
-    assert_int_equal(file_read(path, 1 << 24, &text, NULL), 0);
-    return text;
-}
-
-static char *seen_on_stderr(void)
-{
-    release_stderr();
-    return content("stderr");
-}
-
-static void assert_matches(const char *text, const char *pattern)
-{
-    regex_t regex;
-    int result;
-
-    assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
-    result = regexec(&regex, text, 0, NULL, 0);
-    regfree(&regex);
-    if (result != 0)
-        fail_msg("\"%s\" does not match %s", text, pattern);
-}
-
-static int enter_folder(void **state)
-{
-    unsetenv("JOURNAL_STREAM");
-    return folder_enter(state);
-}
-
-static int remove_folder(void **state)
-{
-    log_close();
-    release_stderr();
-    unsetenv("JOURNAL_STREAM");
-    return folder_leave(state);
-}
-
-static void make_full(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, FULL), 0);
-    close(fd);
-}
-
-static off_t size_of(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 ? info.st_size : -1;
-}
 
 static void a_line_has_the_format_of_the_original(void **state)
 {
@@ -161,163 +77,6 @@ static void a_long_message_is_cut_and_marked(void **state)
     assert_matches(text, "^[^\n]*\xc3\xbc\\.\\.\\.\n[^\n]*\xc3\xbc\\.\\.\\.\n[^\n]*\\\\x0a\\.\\.\\.\n$");
     assert_in_range(strlen(text), 3 * 2000, 13000);
     free(text);
-}
-
-static void a_full_file_is_rotated_before_the_next_line(void **state)
-{
-    char name[16];
-    char *text;
-
-    (void)state;
-    log_setup("log", LOG_LEVEL_INFO, false);
-    for (int i = 0; i < 7; i++) {
-        make_full("log");
-        log_write(LOG_LEVEL_INFO, "begin", "round %d", i);
-    }
-    text = content("log");
-    assert_matches(text, "^[^\n]*round 6\n$");
-    free(text);
-    for (int i = 1; i <= 5; i++) {
-        snprintf(name, sizeof name, "log.%d", i);
-        assert_int_equal(size_of(name), FULL);
-    }
-    assert_int_equal(size_of("log.6"), -1);
-}
-
-static void old_files_keep_their_order(void **state)
-{
-    char *text;
-
-    (void)state;
-    log_setup("log", LOG_LEVEL_INFO, false);
-    make_full("log");
-    assert_int_equal(truncate("log", FULL - 1), 0);
-    log_write(LOG_LEVEL_INFO, "begin", "still fits");
-    assert_int_equal(size_of("log.1"), -1);
-    log_write(LOG_LEVEL_INFO, "begin", "second");
-    assert_int_equal(size_of("log.1") > FULL, 1);
-    make_full("log");
-    log_write(LOG_LEVEL_INFO, "begin", "third");
-    assert_int_equal(size_of("log.1"), FULL);
-    assert_int_equal(size_of("log.2") > FULL, 1);
-    text = content("log");
-    assert_matches(text, "^[^\n]*third\n$");
-    free(text);
-}
-
-static void a_file_that_was_moved_away_is_made_anew(void **state)
-{
-    char *text;
-
-    (void)state;
-    log_setup("log", LOG_LEVEL_INFO, false);
-    log_write(LOG_LEVEL_INFO, "begin", "first");
-    assert_int_equal(rename("log", "moved"), 0);
-    log_write(LOG_LEVEL_INFO, "begin", "second");
-    text = content("log");
-    assert_matches(text, "^[^\n]*second\n$");
-    free(text);
-    text = content("moved");
-    assert_matches(text, "^[^\n]*first\n$");
-    free(text);
-}
-
-static void the_file_can_be_read_by_all(void **state)
-{
-    mode_t before = umask(0077);
-    struct stat info;
-
-    (void)state;
-    log_setup("log", LOG_LEVEL_INFO, false);
-    log_write(LOG_LEVEL_INFO, "begin", "text");
-    umask(before);
-    assert_int_equal(stat("log", &info), 0);
-    assert_int_equal(info.st_mode & 07777, 0644);
-}
-
-static void a_planted_link_gets_no_line(void **state)
-{
-    char *text;
-
-    (void)state;
-    assert_int_equal(symlink("target", "log"), 0);
-    capture_stderr();
-    log_setup("log", LOG_LEVEL_INFO, false);
-    log_write(LOG_LEVEL_INFO, "begin", "text");
-    free(seen_on_stderr());
-    assert_int_equal(access("target", F_OK), -1);
-    make_full("target");
-    log_setup("log", LOG_LEVEL_INFO, false);
-    capture_stderr();
-    log_write(LOG_LEVEL_INFO, "begin", "text");
-    text = seen_on_stderr();
-    assert_int_equal(size_of("target"), FULL);
-    free(text);
-}
-
-static void a_file_that_cannot_be_opened_is_said_once(void **state)
-{
-    char *text;
-
-    (void)state;
-    capture_stderr();
-    log_setup("missing\n/log", LOG_LEVEL_INFO, false);
-    errno = EDOM;
-    log_write(LOG_LEVEL_INFO, "begin", "quiet");
-    assert_int_equal(errno, EDOM);
-    log_write(LOG_LEVEL_WARNING, "begin", "heard %d", 1);
-    log_write(LOG_LEVEL_ERROR, "begin", "heard %d", 2);
-    text = seen_on_stderr();
-    assert_matches(text, "^eins-check: missing\\\\x0a/log: cannot open the log: No such file or directory[^\n]*\n"
-                         "[^\n]*WARNING[^\n]*heard 1\n[^\n]*ERROR[^\n]*heard 2\n$");
-    free(text);
-}
-
-static void a_full_disk_is_said_once(void **state)
-{
-    struct rlimit before, small;
-    char *text;
-
-    (void)state;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small = before;
-    small.rlim_cur = 250;
-    capture_stderr();
-    log_setup("log", LOG_LEVEL_INFO, false);
-    log_write(LOG_LEVEL_INFO, "begin", "%0200d", 1);
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    log_write(LOG_LEVEL_WARNING, "begin", "%0200d", 2);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    signal(SIGXFSZ, SIG_DFL);
-    log_write(LOG_LEVEL_WARNING, "begin", "third");
-    text = seen_on_stderr();
-    assert_matches(text, "third\n$");
-    assert_int_equal(size_of("log"), 250);
-    free(text);
-}
-
-static void a_file_that_cannot_be_rotated_does_not_grow(void **state)
-{
-    char *text;
-
-    (void)state;
-    make_full("log");
-    for (int i = 1; i <= 5; i++) {
-        char name[32];
-
-        snprintf(name, sizeof name, "log.%d", i);
-        assert_int_equal(mkdir(name, 0755), 0);
-        snprintf(name, sizeof name, "log.%d/inside", i);
-        assert_int_equal(mkdir(name, 0755), 0);
-    }
-    capture_stderr();
-    log_setup("log", LOG_LEVEL_INFO, false);
-    log_write(LOG_LEVEL_WARNING, "begin", "heard");
-    text = seen_on_stderr();
-    assert_matches(text, "^eins-check: log: cannot rotate the log: [^\n]*\n[^\n]*heard\n$");
-    free(text);
-    assert_int_equal(size_of("log"), FULL);
 }
 
 static void verbose_shows_what_the_file_gets(void **state)
@@ -444,7 +203,7 @@ static void a_reader_that_has_gone_hurts_nothing(void **state)
     free(text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
 int main(void)
 {
@@ -453,14 +212,6 @@ int main(void)
         TEST(levels_below_the_one_asked_for_are_not_written),
         TEST(a_message_cannot_forge_a_line),
         TEST(a_long_message_is_cut_and_marked),
-        TEST(a_full_file_is_rotated_before_the_next_line),
-        TEST(old_files_keep_their_order),
-        TEST(a_file_that_was_moved_away_is_made_anew),
-        TEST(the_file_can_be_read_by_all),
-        TEST(a_planted_link_gets_no_line),
-        TEST(a_file_that_cannot_be_opened_is_said_once),
-        TEST(a_full_disk_is_said_once),
-        TEST(a_file_that_cannot_be_rotated_does_not_grow),
         TEST(verbose_shows_what_the_file_gets),
         TEST(without_a_file_only_errors_are_written),
         TEST(the_journal_gets_priorities),
