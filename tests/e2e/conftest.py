@@ -13,10 +13,13 @@ from support.agent import Agent, EcsInit  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.eins import Eins  # noqa: E402
 from support.engine import Engine  # noqa: E402
+from support.metrics import Watched  # noqa: E402
 from support.netns import Network  # noqa: E402
 from support.outage import Outage  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
 from support.region import Region  # noqa: E402
+from support.scripted_engine import ScriptedEngine  # noqa: E402
+from support.scripted_shapes import as_old_as  # noqa: E402
 
 NO_SKIP = os.environ.get("CI") == "true" or os.environ.get("EINS_NO_SKIP") == "1"
 
@@ -67,6 +70,20 @@ def docker(engine):
     yield engine
     engine.ensure()
     engine.remove_all()
+
+
+@pytest.fixture
+def scripted(docker):
+    """A scripted engine of the real one's age."""
+    with ScriptedEngine(as_old_as(docker.api.get("/version")["ApiVersion"])) as engine:
+        yield engine
+
+
+@pytest.fixture
+def watched(certificates):
+    """A host of its own that writes metrics."""
+    with Watched(certificates) as watched:
+        yield watched
 
 
 @pytest.fixture

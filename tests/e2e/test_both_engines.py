@@ -12,7 +12,6 @@ from support.agent import EcsInit
 from support.containers import DEAF, EXIT_143
 from support.host import FREE, HELD, Host
 from support.scripted_engine import ScriptedEngine
-from support.scripted_shapes import VERSIONS
 
 
 class Trace:
@@ -289,15 +288,6 @@ def play(story, certificates, engine):
         trace.docker()
         story(host, trace.check)
         return trace.pages
-
-
-@pytest.fixture
-def scripted(docker):
-    """A scripted engine of the real one's age."""
-    real = tuple(map(int, docker.api.get("/version")["ApiVersion"].split(".")))
-    older = [name for name, (_, _, newest) in VERSIONS.items() if tuple(map(int, newest.split("."))) <= real]
-    with ScriptedEngine(older[-1]) as engine:
-        yield engine
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

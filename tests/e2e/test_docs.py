@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from support.eins import PATH, SOURCE, binary
+from support.man import chapter
 
 PAGES = ["eins-check.8", "eins.conf.5"]
 
@@ -61,11 +62,6 @@ def keys_of_eins_conf():
             shown.update({(section, name): (default, range_) for (name, default), range_ in zip(keys, each)})
             ranges, keys = [], []
     return shown
-
-
-def chapter(page, heading):
-    """The source of that chapter of a man page."""
-    return read("man", page).split(f"\n.Sh {heading}\n")[1].split("\n.Sh ")[0] + "\n"
 
 
 def items(page, heading):

@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: MIT-0
 """The scripted engine must not lie: the same requests, sent to it and to a real dockerd, are answered alike and leave the containers alike."""
-import concurrent.futures
 import json
 import re
-import socket
 import threading
 import time
 
 import pytest
 
-from support import image
 from support import scripted_faults as faults
-from support.api import ApiError
-from support.containers import DEAF, POLITE
-from support.scripted_engine import ScriptedEngine
-from support.scripted_shapes import VERSIONS
-from support.wait import NotInTime, wait_for
+from support.comparison import at_once, logged, look, on_both, soon, wait_backoff
+from support.containers import DEAF, FAILING
+from support.wait import wait_for
 
 JSON = "application/json"
-FAILING = ["sh", "-c", "exit 3"]
 READY = ["sh", "-c", "trap 'exit 0' TERM; : > /ready; sleep 1000000 & wait $!"]  # as POLITE, and says when it hears SIGTERM
 BACKOFF_RESTART = 5  # the one after which Docker waits 3.2 s: long enough to look around
 
@@ -53,73 +47,12 @@ CODES = {
 }
 
 
-@pytest.fixture
-def scripted(docker):
-    """A scripted engine of the real one's age."""
-    real = tuple(map(int, docker.api.get("/version")["ApiVersion"].split(".")))
-    older = [name for name, (_, _, newest) in VERSIONS.items() if tuple(map(int, newest.split("."))) <= real]
-    with ScriptedEngine(older[-1]) as engine:
-        yield engine
-
-
 def recorded(docker):
     """Whether the real engine is one whose words we have."""
     return docker.api.get("/version")["Version"].startswith(("20.10.", "26.1.", "28.5."))
 
 
-def at_once(function, arguments):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        return list(pool.map(function, arguments))
-
-
-def on_both(function, scripted, docker):
-    """function(engine) on both at the same time. Returns both results."""
-    return at_once(function, [scripted, docker])
-
-
-def assert_soon_equal(expected, observe, timeout=10):
-    """A real engine takes its time until everything has settled."""
-    try:
-        wait_for(lambda: observe() == expected, timeout, "both engines agree", 0.1)
-    except NotInTime:
-        assert observe() == expected
-
-
-def events(engine, container_id, since):
-    """What the log says of the container since then: its own events in their order, and how many its network had."""
-    query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}"}
-    own, network = [], 0
-    for line in engine.api.raw("GET", "/events", query=query)[1].splitlines():
-        event = json.loads(line)
-        attributes = event["Actor"]["Attributes"]
-        if event["Type"] == "container" and event["Actor"]["ID"] == container_id:
-            own.append(" ".join([event["Action"].strip(), *(attributes[key] for key in ("signal", "exitCode") if key in attributes)]))
-        network += event["Type"] == "network" and attributes.get("container") == container_id
-    for i in range(1, len(own)):  # from Docker 25 on these two come in either order
-        if own[i - 1] == "stop" and own[i].startswith("die"):
-            own[i - 1:i + 1] = own[i], own[i - 1]
-    return own, network
-
-
-def look(engine, container_id):
-    try:
-        facts = engine.inspect(container_id)
-    except ApiError as error:
-        return error.status
-    state = facts["State"]
-    return {key: state[key] for key in ("Status", "Running", "Paused", "Restarting", "OOMKilled", "Dead", "ExitCode", "Error")} | {
-        "has a pid": state["Pid"] > 0, "policy": facts["HostConfig"]["RestartPolicy"], "finished": not state["FinishedAt"].startswith("0001")}
-
-
 # -- each verb in each state ---------------------------------------------------------------------------------------------------------------------
-
-
-def wait_backoff(engine, name, restart):
-    """Until it waits for that restart."""
-    def waits():
-        now = engine.seen(name)
-        return now.status == "restarting" and now.restart_count == restart
-    wait_for(waits, 60, "the backoff has grown")
 
 
 def container_in(engine, state):
@@ -145,7 +78,7 @@ def container_in(engine, state):
     elif state == "killed":
         engine.api.post(f"/containers/{name}/kill")
     if state in ("exited", "killed"):  # newer engines show the end before they log it
-        wait_for(lambda: any(event.startswith("die") for event in events(engine, container_id, began)[0]), 20, "its end is in the log")
+        wait_for(lambda: any(event.startswith("die") for event in logged(engine, container_id, began)[0]), 20, "its end is in the log")
     return container_id
 
 
@@ -174,7 +107,7 @@ class EachVerb:
         return tuple(replies[verb][0] for verb in COLUMNS)
 
     def outcome(self, words):
-        return {verb: (reply if words else reply[0], look(self.engine, container_id), events(self.engine, container_id, self.since))
+        return {verb: (reply if words else reply[0], look(self.engine, container_id), logged(self.engine, container_id, self.since))
                 for verb, container_id, reply in zip(self.verbs, self.ids, self.replies)}
 
 
@@ -185,7 +118,7 @@ def test_every_verb_is_answered_alike(state, scripted, docker):
         return done, done.outcome(recorded(docker)) if engine is scripted else None  # at once, before a backoff is over
     (ours, expected), (theirs, _) = on_both(scripted_or_real, scripted, docker)
     assert theirs.codes == CODES[state], "FACTS.md is wrong"
-    assert_soon_equal(expected, lambda: theirs.outcome(recorded(docker)), 3)
+    assert soon(expected, lambda: theirs.outcome(recorded(docker)), 3) == expected
     assert ours.codes == CODES[state]
 
 
@@ -200,183 +133,6 @@ def test_states_that_no_real_engine_shows_on_demand_answer_as_in_facts(status, c
         assert scripted.status(name) == status
         return send(scripted, verb, name)[0]
     assert tuple(map(reply, COLUMNS)) == codes
-
-
-# -- restarts -----------------------------------------------------------------------------------------------------------------------------------
-
-
-def policy(engine, name, policy_name, retries=0):
-    engine.api.post(f"/containers/{name}/update", {"RestartPolicy": {"Name": policy_name, "MaximumRetryCount": retries}})
-
-
-def crash_is_restarted(engine, say):
-    name = engine.run("x", DEAF, policy="on-failure")
-    before = engine.seen(name)
-    say(name)
-    engine.crash(name)
-    engine.wait_restarted(name, before)
-
-
-def crash_without_a_policy_is_final(engine, say):
-    name = engine.run("x", DEAF)
-    say(name)
-    engine.crash(name)
-    engine.wait_status(name, "exited")
-
-
-def a_policy_set_while_it_runs_counts(engine, say):
-    name = engine.run("x", DEAF)
-    before = engine.seen(name)
-    say(name)
-    policy(engine, name, "on-failure", 3)
-    engine.crash(name)
-    engine.wait_restarted(name, before)
-
-
-def a_policy_taken_back_counts(engine, say):
-    name = engine.run("x", DEAF, policy="always")
-    say(name)
-    policy(engine, name, "no")
-    engine.crash(name)
-    engine.wait_status(name, "exited")
-
-
-def a_policy_set_on_a_stopped_one_starts_nothing(engine, say):
-    name = engine.run("x", ["false"])
-    engine.wait_status(name, "exited")
-    say(name)
-    policy(engine, name, "on-failure")
-    policy(engine, name, "always")
-
-
-def a_policy_taken_back_in_backoff_lets_it_run_once_more(engine, say):
-    name = engine.run("x", FAILING, policy="always")
-    wait_backoff(engine, name, 4)
-    say(name)
-    policy(engine, name, "no")
-    engine.wait_status(name, "exited")
-
-
-def retries_are_counted(engine, say):
-    say(engine.create("fails", FAILING, policy="on-failure", retries=2))
-    engine.start_container("fails")
-    wait_for(lambda: engine.status("fails") == "exited", 20, "it has given up")
-
-
-def success_is_final(engine, say):
-    say(engine.create("succeeds", ["true"], policy="on-failure"))
-    engine.start_container("succeeds")
-    engine.wait_status("succeeds", "exited")
-
-
-def success_is_restarted_under_always(engine, say):
-    name = engine.run("x", ["sh", "-c", "sleep 2; exit 0"], policy="always")
-    before = engine.seen(name)
-    say(name)
-    engine.wait_restarted(name, before)
-
-
-def a_stop_is_final_even_under_always(engine, say):
-    name = engine.run("x", DEAF, policy="always", stop_timeout=0)
-    say(name)
-    engine.stop_container(name)
-
-
-def a_stop_waits_as_long_as_the_container_says(engine, say):
-    name = engine.run("x", DEAF, stop_timeout=1)
-    say(name)
-    began = time.monotonic()
-    engine.stop_container(name)
-    assert 0.9 <= time.monotonic() - began < 6
-
-
-def a_kill_is_final_even_under_always(engine, say):
-    name = engine.run("x", DEAF, policy="always")
-    say(name)
-    engine.api.post(f"/containers/{name}/kill")
-    engine.wait_status(name, "exited")
-
-
-def a_crash_after_any_signal_is_final(engine, say):
-    """One that Docker was asked to deliver: it turns the restart manager off, even if the program goes on."""
-    name = engine.run("x", DEAF, policy="always")
-    engine.api.post(f"/containers/{name}/kill", signal="HUP")
-    say(name)
-    engine.crash(name)
-    engine.wait_status(name, "exited")
-
-
-def a_start_by_request_counts_from_0(engine, say):
-    name = engine.run("x", DEAF, policy="on-failure", stop_timeout=0)
-    before = engine.seen(name)
-    engine.crash(name)
-    engine.wait_restarted(name, before)
-    assert engine.seen(name).restart_count == 1
-    say(name)
-    engine.api.post(f"/containers/{name}/restart")
-
-
-def auto_remove_refuses_a_policy_and_goes_with_the_process(engine, say):
-    name = engine.run("x", DEAF, stop_timeout=0, host_config={"AutoRemove": True})
-    say(name)
-    with pytest.raises(ApiError) as refusal:
-        policy(engine, name, "on-failure")
-    assert refusal.value.status == 409
-    policy(engine, name, "no")
-    engine.stop_container(name)
-    wait_for(lambda: not engine.exists(name), 20, "it is gone")
-
-
-def a_program_that_is_missing(engine, say):
-    engine.create("missing-program", ["/nonesuch"])
-    say("missing-program")
-    with pytest.raises(ApiError) as refusal:
-        engine.start_container("missing-program")
-    assert refusal.value.status == 400
-
-
-def a_network_has_events_of_its_own(engine, say):
-    """They share the log, so that a crash and its restart are four entries, not two."""
-    body = {"Image": image.NAME, "Cmd": DEAF, "HostConfig": {"NetworkMode": "none", "RestartPolicy": {"Name": "on-failure"}}}
-    engine.api.post("/containers/create", body, name="networked")
-    engine.start_container("networked")
-    before = engine.seen("networked")
-    say("networked")
-    engine.crash("networked")
-    engine.wait_restarted("networked", before)
-    engine.api.post("/containers/networked/stop", t=0)
-
-
-def health_checks_leave_three_events(engine, say):
-    name = engine.run("x", DEAF)
-    say(name)
-    engine.exec(name, "true")
-
-
-SCENARIOS = [value for value in list(globals().values()) if getattr(value, "__code__", None) and value.__code__.co_varnames[:2] == ("engine", "say")]
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_restarts_and_events_are_alike(scenario, scripted, docker):
-    def play(engine):
-        begun = []
-
-        def say(name):
-            begun.extend([engine.id(name), engine.inspect(name)["State"]["StartedAt"], time.time()])
-        scenario(engine, say)
-        return begun
-
-    def outcome(engine, begun):
-        container_id, started_at, since = begun
-        seen = look(engine, container_id)
-        if isinstance(seen, dict):
-            facts = engine.inspect(container_id)
-            seen.update(restarts=facts["RestartCount"], restarted=facts["State"]["StartedAt"] != started_at)
-            seen["Error"] = seen["Error"].rpartition("exec:")[2].removesuffix(": unknown")  # its beginning and end are containerd's and runc's
-        return seen, events(engine, container_id, since)
-    ours, theirs = on_both(play, scripted, docker)
-    expected = outcome(scripted, ours)
-    assert_soon_equal(expected, lambda: outcome(docker, theirs))
 
 
 # -- the rest of the API --------------------------------------------------------------------------------------------------------------------------
@@ -444,7 +200,7 @@ def test_the_event_log_holds_256_entries_and_waits_for_a_future_end(scripted, do
     def read(engine):
         name = engine.run("x", DEAF)
         since = time.time() - 1
-        at_once(lambda _: policy(engine, name, "no"), range(300))
+        at_once(lambda _: engine.set_policy(name, "no"), range(300))
         full = engine.api.raw("GET", "/events", query={"since": f"{since:.9f}", "until": f"{time.time():.9f}"})[1].splitlines()
         began = time.time()
         late = engine.api.raw("GET", "/events", query={"since": f"{began:.9f}", "until": f"{began + 0.7:.9f}"})
@@ -452,72 +208,3 @@ def test_the_event_log_holds_256_entries_and_waits_for_a_future_end(scripted, do
         return len(full), late
     ours, theirs = on_both(read, scripted, docker)
     assert ours == theirs == (256, (200, b""))
-
-
-# -- what only the scripted one can do ----------------------------------------------------------------------------------------------------------
-
-
-def request(path, *lines):
-    """Sends requests over one connection. Returns everything that comes back."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(10)
-        sock.connect(path)
-        sock.sendall("".join(f"{line} HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n" for line in lines).encode())
-        sock.shutdown(socket.SHUT_WR)
-        reply = b""
-        while part := sock.recv(65536):
-            reply += part
-        return reply
-
-
-def test_requests_are_recorded_by_name_and_those_of_the_test_are_not():
-    with ScriptedEngine() as engine:
-        name = engine.run("x")
-        request(engine.socket, "GET /_ping", f"POST /v1.41/containers/{engine.id(name)}/stop?t=3", "GET /containers/json?all=1")
-        request(engine.socket, "DELETE /containers/nobody?v=1")
-        assert engine.lines == ["GET /_ping", f"POST /containers/{name}/stop", "GET /containers/json", "DELETE /containers/nobody"]
-        assert [entry.connection for entry in engine.requests] == [1, 1, 1, 2]
-        assert [entry.status for entry in engine.requests] == [200, 204, 200, 404]
-        assert [entry.line for entry in engine.changes] == [f"POST /containers/{name}/stop", "DELETE /containers/nobody"]
-        assert engine.requests[1].query == {"t": "3"} and engine.requests[1].version == "1.41"
-        assert engine.most_at_once() == 1 and engine.connections == 2
-
-
-def test_a_raced_update_fails_and_works_all_the_same():
-    with ScriptedEngine() as engine:
-        name = engine.run("x", POLITE)
-        before = engine.seen(name)
-        engine.race_update(1)
-        with pytest.raises(ApiError) as raced:
-            policy(engine, name, "on-failure")
-        assert raced.value.status == 500 and engine.policy(name) == ("no", 0)
-        engine.crash(name)
-        engine.wait_restarted(name, before)
-        policy(engine, name, "on-failure")
-        assert engine.policy(name) == ("on-failure", 0)
-
-
-def test_a_fault_hits_the_requests_it_is_meant_for():
-    with ScriptedEngine() as engine:
-        fault = engine.fault("^GET /_ping", faults.error(500, "no"), nth=2, times=2)
-        reply = request(engine.socket, *["GET /_ping"] * 5)
-        assert re.findall(rb"HTTP/1.1 (\d+)", reply) == [b"200", b"500", b"500", b"200", b"200"]
-        assert fault.fired == 2
-
-
-def test_closing_leaves_nothing_whatever_hangs():
-    before = threading.active_count()
-    with ScriptedEngine() as engine:
-        for action in (faults.hang(), faults.endless_json(), faults.drip(3600), faults.delay(3600), faults.endless_headers()):
-            engine.fault("_ping", action)
-        engine.fault("/events", faults.delay_reply(3600))
-        name = engine.run("x", DEAF, stop_timeout=3600)
-        lines = ["GET /_ping"] * 5 + ["GET /events", f"POST /containers/{name}/stop", "GET /events?until=99999999999"]
-        sockets = [socket.socket(socket.AF_UNIX) for _ in lines]
-        for sock, line in zip(sockets, lines):
-            sock.connect(engine.socket)
-            sock.sendall(f"{line} HTTP/1.1\r\nHost: d\r\n\r\n".encode())
-        wait_for(lambda: len(engine.requests) == len(lines), 10, "all have arrived")
-    for sock in sockets:
-        sock.close()
-    assert threading.active_count() == before

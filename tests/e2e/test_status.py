@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: MIT-0
 """--status: what the last check left, for a person and for a monitoring system. It reads files, and does nothing else."""
-import contextlib
 import datetime
 import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 import time
 
 import pytest
@@ -16,10 +12,10 @@ import pytest
 from support import scripted_faults as faults
 from support.host import Host
 from support.schema import Fields, fields_of_the_man_page, objects, schema, times, validate
+from support.terminal import COLOUR, on_a_terminal
 
 CONNECTED, DISCONNECTED, UNKNOWN, UNUSABLE = 0, 1, 3, 74
 NOBODY = ["unshare", "--net", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture
@@ -56,28 +52,6 @@ def outage(host):
     host.engine.finish(worker)
     host.again()
     return names
-
-
-def on_a_terminal(host, *arguments, columns=80, **environment):
-    """What it writes to a pseudo terminal, with line feeds as they are."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    attributes = termios.tcgetattr(slave)
-    attributes[1] &= ~termios.OPOST
-    termios.tcsetattr(slave, termios.TCSANOW, attributes)
-    host.eins.env = {"TERM": "xterm", **environment}
-    try:
-        process = host.eins.popen(*(arguments or ["--status"]), stdout=slave)
-        os.close(slave)
-        output = b""
-        with contextlib.suppress(OSError):  # EIO: nobody has the other side open any more
-            while part := os.read(master, 65536):
-                output += part
-        process.wait(10)
-    finally:
-        os.close(master)
-        host.eins.env = {}
-    return output.decode()
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------------------------------
@@ -200,7 +174,7 @@ def test_a_terminal_gets_colours_and_no_line_over_80_columns(host):
     host.engine.run("fleeting", host_config={"AutoRemove": True})
     outage(host)
     os.utime(host.eins.state_file, (1, 1))
-    text = on_a_terminal(host)
+    text = on_a_terminal(host.eins, "--status")
     lines = COLOUR.sub("", text).split("\n")
     assert "\x1b[1;31mDISCONNECTED\x1b[0m" in text, text
     assert max(map(len, lines)) <= 80, "\n".join(lines)
@@ -212,19 +186,19 @@ def test_a_wide_terminal_cuts_no_name_that_fits(host):
     name = host.engine.run("long-" + "name-" * 12)
     host.before()
     host.begin()
-    assert name in on_a_terminal(host, columns=150)
+    assert name in on_a_terminal(host.eins, "--status", columns=150)
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}], ids=str)
 def test_who_wants_no_colours_gets_none(host, environment):
     outage(host)
-    text = on_a_terminal(host, **environment)
+    text = on_a_terminal(host.eins, "--status", **environment)
     assert "\x1b" not in text and text.startswith("DISCONNECTED"), text
 
 
 def test_an_empty_no_color_is_none(host):
     host.before()
-    assert "\x1b[" in on_a_terminal(host, NO_COLOR="")
+    assert "\x1b[" in on_a_terminal(host.eins, "--status", NO_COLOR="")
 
 
 def test_a_pipe_gets_neither_colours_nor_cut_names_nor_broken_sentences(host):
@@ -245,7 +219,7 @@ def test_a_name_with_strange_characters_comes_through_as_harmless_text(host, nam
     host.engine.fault("GET /containers/json", faults.edit("0.Names.0", name), times=None)
     host.engine.fault(f"/{web}/json", faults.edit("Name", name), times=None)
     host.begin()
-    text = on_a_terminal(host)
+    text = on_a_terminal(host.eins, "--status")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", COLOUR.sub("", text)), repr(text)
     text = status(host, DISCONNECTED, "--json").out
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text), repr(text)

@@ -14,6 +14,7 @@ from .wait import wait_for
 POLITE = ["sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait $!"]
 EXIT_143 = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000000 & wait $!"]
 DEAF = ["sleep", "1000000"]  # as process 1 it has no handler: only SIGKILL ends it
+FAILING = ["sh", "-c", "exit 3"]  # at once, every time
 FRAGILE = ["sh", "-c", "[ -e /tmp/broken ] && exit 1; exec sleep 1000000"]  # see Containers.crash_loop
 
 LABEL = "com.amazonaws.ecs."
@@ -130,6 +131,10 @@ class Containers:
 
     def unpause(self, name):
         self.api.post(f"/containers/{name}/unpause")
+
+    def set_policy(self, name, policy, retries=0):
+        """As a person does with `docker update`."""
+        self.api.post(f"/containers/{name}/update", {"RestartPolicy": {"Name": policy, "MaximumRetryCount": retries}})
 
     def exec(self, name, *cmd):
         """Runs a command inside. Returns (exit code, output)."""

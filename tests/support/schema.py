@@ -5,6 +5,7 @@ import os
 import re
 
 from .eins import SOURCE
+from .man import chapter
 
 PATH = os.path.join(SOURCE, "etc", "eins-check.schema.json")
 
@@ -84,9 +85,7 @@ class Fields:
 
 def fields_of_the_man_page(view):
     """The same, from the section JSON OUTPUT; units are left out."""
-    with open(os.path.join(SOURCE, "man", "eins-check.8"), encoding="utf-8") as file:
-        chapter = file.read().split("\n.Sh JSON OUTPUT\n")[1].split("\n.Sh ")[0]
-    common, *parts = re.split(r"^\.Ss Fields of --", chapter, flags=re.MULTILINE)
+    common, *parts = re.split(r"^\.Ss Fields of --", chapter("eins-check.8", "JSON OUTPUT"), flags=re.MULTILINE)
     option = {"config": "check-config"}.get(view, view)
     own = [part for part in parts if part.startswith(option + "\n")]
     assert len(own) == 1, f"one section \"Fields of --{option}\""

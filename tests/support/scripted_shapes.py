@@ -18,6 +18,13 @@ VERSIONS = {
 }
 
 
+def as_old_as(api):
+    """The version of an engine whose newest API is this one, or the next older of those that there are."""
+    def numbers(version):
+        return tuple(map(int, version.split(".")))
+    return [version for version, (_, _, newest) in VERSIONS.items() if numbers(newest) <= numbers(api)][-1]
+
+
 class Shapes:
     def __init__(self, version):
         folder = os.path.join(RECORDED, VERSIONS[version][0])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT-0
 """The containers of a scripted engine and what may happen to them: the state machine of FACTS.md ("State codes", "Restart policies") in memory.
 
-tests/e2e/test_scripted_engine_is_honest.py holds it against a real dockerd. What differs between versions is as recorded in tests/unit/data.
+tests/e2e/test_scripted_engine_is_honest*.py hold it against a real dockerd. What differs between versions is as recorded in tests/unit/data.
 """
 import collections
 import copy
