@@ -16,12 +16,13 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the line feed
 
 
 class Host:
-    """engine, region, eins and a running agent. `timeout` is Docker's, in seconds; further options are ScriptedEngine's.
+    """engine, region, eins and a running agent. `timeout` is Docker's, in seconds, and long: only where the engine is silent on purpose should a
+    check wait for its end. Further options are ScriptedEngine's.
 
     With another engine, a real one, that one is used and left to its owner.
     """
 
-    def __init__(self, certificates, timeout=5, engine=None, **options):
+    def __init__(self, certificates, timeout=60, engine=None, **options):
         with contextlib.ExitStack() as stack:
             self.engine = engine or stack.enter_context(ScriptedEngine(**options))
             self.region = stack.enter_context(Region(certificates))
