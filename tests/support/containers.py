@@ -99,10 +99,18 @@ class Containers:
 
     def view(self):
         """Every container as name -> Seen: equal before and after means that nothing was touched."""
-        return {name: self.seen(name) for name in self.names()}
+        found = {}
+        for name in self.names():
+            try:
+                found[name] = self.seen(name)
+            except ApiError as error:
+                if error.status != 404:  # it has gone since the list
+                    raise
+        return found
 
     def names(self):
-        return sorted(entry["Names"][0].lstrip("/") for entry in self.api.get("/containers/json", all=1))
+        """One that is on its way out is listed for a moment without its name: it counts as gone."""
+        return sorted(entry["Names"][0].lstrip("/") for entry in self.api.get("/containers/json", all=1) if entry["Names"])
 
     # -- doing ---------------------------------------------------------------------------------------------------------
 
@@ -166,8 +174,16 @@ class Containers:
 
     def finish(self, name):
         """The program ends by itself, in the way in which it takes SIGTERM, without Docker being asked. Returns when it is down."""
-        self.exec(name, "kill", "-TERM", "1")
-        self.wait_status(name, "exited")
+        def asked():
+            if self.status(name) == "exited":
+                return True
+            try:
+                self.exec(name, "kill", "-TERM", "1")  # again and again: its shell may not have set its trap yet
+            except ApiError as error:
+                if error.status not in (404, 409, 500):  # it has ended in the meantime, in one of several ways to say so
+                    raise
+            return self.status(name) == "exited"
+        wait_for(asked, 60, lambda: f"{name} has ended by itself: {self.inspect(name)['State']}", 0.2)
 
     def wait_status(self, name, status, timeout=20):
         wait_for(lambda: self.status(name) == status, timeout, lambda: f"{name} is {status}: {self.inspect(name)['State']}")
@@ -193,11 +209,19 @@ class Containers:
 
     def remove_all(self, timeout=60):
         """An empty engine: containers and volumes."""
+        refusals = []
+
+        def remove(container_id):
+            try:
+                self.remove(container_id)
+            except ApiError as error:  # "did not receive an exit event", "device or resource busy": a busy machine's; it is tried again
+                refusals.append(str(error))
+
         def sweep():
             ids = [entry["Id"] for entry in self.api.get("/containers/json", all=1)]
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                list(pool.map(self.remove, ids))
+                list(pool.map(remove, ids))
             return not self.api.get("/containers/json", all=1)
-        wait_for(sweep, timeout, lambda: f"all containers are removed: {self.names()}")
+        wait_for(sweep, timeout, lambda: f"all containers are removed: {self.names()} {refusals[-3:]}")
         for volume in self.api.get("/volumes")["Volumes"] or ():
             self.api.delete("/volumes/" + volume["Name"], force=1)
