@@ -33,7 +33,7 @@ def test_a_reset_in_an_outage_gives_all_back_removes_nothing_and_forgets(docker,
     before = docker.view()
     result = reset(eins)
     assert {name: docker.policy(name) for name in docker.names()} == policies, result
-    assert agent.status == "running", result
+    agent.wait_status("running")
     assert {name: (seen.id, seen.started_at) for name, seen in docker.view().items()} == \
         {name: (seen.id, seen.started_at) for name, seen in before.items()}, result
     assert eins.state() is None, result
@@ -128,9 +128,10 @@ def test_a_dry_reset_changes_nothing_and_says_what_a_reset_would_do(host, argume
 
 def test_a_reset_waits_for_nobody_and_names_the_check_that_runs(host):
     host.before()
+    host.eins.conf["docker"]["timeout"] = 600  # it hangs for longer than this machine may
     fault = host.engine.fault("GET /containers/json", faults.hang())
     check = host.eins.popen()
-    wait_for(lambda: fault.fired, 10, "it hangs")
+    wait_for(lambda: fault.fired, 60, "it hangs")
     result = reset(host.eins, code=75)
     assert f"process {check.pid} " in result.err, result
     check.kill()
