@@ -11,8 +11,8 @@ from support import scripted_faults as faults
 from support.eins import binary
 from support.host import FREE, Host, all_at_once
 
-TIMEOUT = 5  # seconds, as configured for Docker
-BOUND = 40  # a check has up to three requests in a row that hang; the machine may be busy
+TIMEOUT = 8  # seconds, as configured for a Docker that is silent: what is sound in it has to answer within that, too, on a busy machine
+BOUND = 60  # a check has up to three requests in a row that hang
 MEMORY = 64  # MiB, resident at most; AddressSanitizer has its own ideas
 
 # Runs a command, and says on standard error how much memory it had. Its own child, and not that of pytest, whose size it would inherit.
@@ -73,6 +73,16 @@ ENDLESS = {  # only for requests whose answer is read
 }
 
 
+def host_for(certificates, action):
+    """One whose checks wait for an answer no longer than they must, where none comes, and otherwise as long as a busy machine may need."""
+    return Host(certificates, **({"timeout": TIMEOUT} if action in SILENCES.values() else {}))
+
+
+def heal(host):
+    host.engine.heal()
+    host.eins.conf["docker"]["timeout"] = 60
+
+
 def assert_fails(result, codes, word):
     assert result.code in codes, result
     assert result.code == 0 or word in result.log_text + result.err, result
@@ -81,7 +91,7 @@ def assert_fails(result, codes, word):
 
 def beginning(certificates, kind, action):
     pattern, word, codes = BEGINNING[kind]
-    with Host(certificates, timeout=TIMEOUT) as host:
+    with host_for(certificates, action) as host:
         names = [host.engine.run(name) for name in ("web", "worker", "db")]
         host.before()
         fault = host.engine.fault(pattern, action, times=None)
@@ -93,14 +103,14 @@ def beginning(certificates, kind, action):
         if kind not in ("ping", "list"):
             others = [name for name in names if "worker" not in name]
             assert {policy for policy, _ in host.policies(others).values()} == {"on-failure"}, f"the others are taken over\n{result}"
-        host.engine.heal()
+        heal(host)
         host.again()
         host.assert_disconnected(names)
 
 
 def end(certificates, kind, action):
     pattern, word, codes = END[kind]
-    with Host(certificates, timeout=TIMEOUT) as host:
+    with host_for(certificates, action) as host:
         web, db, worker = host.engine.run("web"), host.engine.run("db"), host.engine.run("worker", stop_timeout=0)
         host.before()
         host.begin()
@@ -115,7 +125,7 @@ def end(certificates, kind, action):
             assert host.policies([web, db]) == dict.fromkeys([web, db], FREE), f"the others have theirs back\n{result}"
         if kind not in ("ping", "list", "unpause"):
             assert host.agent.status == "running", f"ECS has its agent back whatever else has failed\n{result}"
-        host.engine.heal()
+        heal(host)
         host.again()
         host.assert_connected([web, db], gone=[worker])
         assert {name: host.engine.seen(name).started_at for name in (web, db)} == before, "nobody touched what had run through"
@@ -129,8 +139,8 @@ def silent_for_many(certificates):
         host.engine.fault("GET /_ping", faults.hang(), nth=2, times=None)
         host.engine.fault("GET /containers/.+/json", faults.hang(), times=None)
         result = host.begin(code=1)
-        assert result.seconds < 50, result  # and not 60 / 4 * TIMEOUT = 75
-        host.engine.heal()
+        assert result.seconds < 80, result  # and not 60 / 4 * TIMEOUT = 120
+        heal(host)
         host.again()
         host.assert_disconnected(names)
 
@@ -181,7 +191,7 @@ def test_a_fault_that_comes_once_costs_one_more_check_at_most(certificates, what
 
 def renewal(certificates, kind, action):
     """The events are lost, ecs-init is not there, and neither the kill nor the start of the agent is answered well."""
-    with Host(certificates, timeout=TIMEOUT) as host:
+    with host_for(certificates, action) as host:
         web, worker = host.engine.run("web"), host.engine.run("worker")
         host.before()
         host.begin()
@@ -192,7 +202,7 @@ def renewal(certificates, kind, action):
         assert fault.fired and result.seconds < BOUND, result
         assert result.code == 0 or kind in result.log_text, result
         assert host.agent.status != "paused", result
-        host.engine.heal()
+        heal(host)
         host.again()
         host.assert_connected([web], gone=[worker])
 
@@ -240,13 +250,14 @@ FILLED = {
 
 
 def bounded(certificates, kind, action):
-    with Host(certificates, timeout=TIMEOUT) as host:
+    with Host(certificates) as host:
         worker = host.engine.run("worker")
         host.before()
         host.begin()
         host.crash(worker)
         host.engine.fault(END[kind][0], action, times=None)
         host.region.mode = "forbidden"
+        host.eins.conf["docker"]["timeout"] = TIMEOUT  # some go on for as long as somebody listens
         used = peak(host, (0, 1, 69))
         assert used < MEMORY, f"{used:.0f} MiB"
 

@@ -13,15 +13,24 @@ from support.containers import DEAF
 from support.host import FREE, HELD, Host
 from support.wait import wait_for
 
-TIMEOUT = 5  # seconds, as configured for Docker: the least it takes
-BOUND = 4 * TIMEOUT  # for one request, on a busy machine
+TIMEOUT = 5  # seconds, the least it takes, as configured for a Docker that is silent on purpose
+BOUND = 25  # for one request, on a busy machine, and less than Docker's own default
 SLOW = [0.2] + ([5] if os.environ.get("EINS_LONG") == "1" else [])  # seconds for each reply; 5 takes minutes
 
 
 @pytest.fixture
 def host(certificates):
-    with Host(certificates, timeout=TIMEOUT) as host:
+    with Host(certificates) as host:
         yield host
+
+
+@contextlib.contextmanager
+def impatient(eins):
+    """Only for as long as nobody answers: any other time, an answer may be late because the machine is."""
+    patient = eins.conf["docker"].get("timeout")
+    eins.conf["docker"]["timeout"] = TIMEOUT
+    yield
+    eins.conf["docker"]["timeout"] = patient
 
 
 @contextlib.contextmanager
@@ -45,7 +54,8 @@ def refusing_socket(host):
 def starting(host):
     """Socket activation: systemd accepts, and dockerd does not answer yet."""
     host.engine.fault(".", faults.hang(), times=None)
-    yield host.engine.host, f"within {TIMEOUT} s"
+    with impatient(host.eins):
+        yield host.engine.host, f"within {TIMEOUT} s"
     host.engine.heal()
 
 
@@ -148,7 +158,7 @@ def test_an_engine_that_answers_late_is_waited_for(host):
 def test_whatever_request_docker_dies_at_the_next_check_does_the_rest(certificates):
     """Of a whole outage, one host for each number of requests that are answered; afterwards nobody listens any more."""
     def story(requests, dies):
-        with Host(certificates, timeout=TIMEOUT) as host:
+        with Host(certificates) as host:
             web, worker = host.engine.run("web"), host.engine.run("worker")
             host.before()
             if dies == "begin":
@@ -207,9 +217,10 @@ def test_dockerd_is_killed_while_a_container_is_stopped_and_the_next_check_does_
     eins.check(code=69)
     docker.start()
     docker.exec(worker, "true")  # it has survived
-    docker.api.post(f"/containers/{worker}/kill")
+    docker.kill_container(worker)
     eins.check()
-    assert not docker.exists(worker) and agent.status == "running"
+    agent.wait_status("running")
+    assert not docker.exists(worker)
     assert docker.seen(web)[:5] == kept._replace(policy="no")[:5]
     outage.before()
 
@@ -228,11 +239,11 @@ def test_dockerd_is_killed_while_containers_are_taken_over_and_the_next_check_do
     outage.again()
     assert agent.status == "paused" and {docker.policy(name) for name in names} == {HELD}
     outage.end()
-    assert agent.status == "running" and {docker.policy(name) for name in names} == {FREE}
+    agent.wait_status("running")
+    assert {docker.policy(name) for name in names} == {FREE}
 
 
 def test_a_dockerd_that_hangs_is_not_waited_for_and_goes_on_later(docker, agent, outage, eins):
-    eins.conf["docker"]["timeout"] = TIMEOUT
     web = docker.run("web")
     outage.before()
     with open(docker.pid_file, encoding="ascii") as file:
@@ -240,13 +251,15 @@ def test_a_dockerd_that_hangs_is_not_waited_for_and_goes_on_later(docker, agent,
     os.kill(pid, signal.SIGSTOP)
     try:
         outage.region.mode = "refused"
-        assert_says(eins.check(code=69), docker.host)
+        with impatient(eins):
+            assert_says(eins.check(code=69), docker.host)
     finally:
         os.kill(pid, signal.SIGCONT)
     outage.again()
     assert agent.status == "paused" and docker.policy(web) == HELD
     outage.end()
-    assert agent.status == "running" and docker.policy(web) == FREE
+    agent.wait_status("running")
+    assert docker.policy(web) == FREE
 
 
 # -- slow and full -------------------------------------------------------------------------------------------------------------------------------
@@ -254,7 +267,6 @@ def test_a_dockerd_that_hangs_is_not_waited_for_and_goes_on_later(docker, agent,
 
 @pytest.mark.parametrize("seconds", SLOW)
 def test_a_slow_engine_only_takes_longer(host, seconds):
-    host.eins.conf["docker"]["timeout"] = 30
     web, worker = host.engine.run("web"), host.engine.run("worker")
     host.engine.fault(".", faults.delay(seconds), times=None)
     host.before()
@@ -274,7 +286,7 @@ def test_an_engine_with_a_full_disk_changes_nothing_and_is_tried_again(host):
     host.engine.fault("^POST|^DELETE", faults.error(500, message), times=None)
     result = host.begin(code=1)
     assert result.log_text.count("no space left on device") >= 3, result
-    assert result.seconds < BOUND and host.policies([web, worker]) == dict.fromkeys([web, worker], FREE)
+    assert result.seconds < 60 and host.policies([web, worker]) == dict.fromkeys([web, worker], FREE)
     host.engine.heal()
     host.again()
     host.assert_disconnected([web, worker])
@@ -282,7 +294,7 @@ def test_an_engine_with_a_full_disk_changes_nothing_and_is_tried_again(host):
     host.engine.fault("/update|/stop|^DELETE", faults.error(500, message), times=None)
     result = host.end(code=1)
     assert host.agent.status == "running", "ECS gets its agent back whatever else has failed"
-    assert host.engine.exists(worker) and result.seconds < BOUND
+    assert host.engine.exists(worker) and result.seconds < 60
     host.engine.heal()
     host.again()
     host.assert_connected([web], gone=[worker])
