@@ -16,6 +16,7 @@ import tempfile
 from .agent import NAME as AGENT
 from .agent import Agent
 from .scripted_faults import error
+from .wait import wait_for
 
 ALL_POINTS = os.environ.get("EINS_ALL_POINTS") == "1"
 CODES = (0, 1, 69, 70, 74, 75, 78)  # of the contract, for a check
@@ -24,7 +25,8 @@ CODES = (0, 1, 69, 70, 74, 75, 78)  # of the contract, for a check
 CHANGING = ("write", "writev", "pwrite64", "sendto", "sendmsg", "recvfrom", "socket", "connect", "rename", "renameat", "renameat2", "link",
             "unlink", "unlinkat", "mkdir", "fsync", "fdatasync", "ftruncate", "fchmod", "fchown", "utimensat", "flock")
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
-HANGS = 60  # seconds
+HANGS = 80  # seconds
+LISTENS = 0x10000  # in /proc/net/unix: __SO_ACCEPTCON
 KEPT = {"eins.conf", "eins.log", "state.ini", "state.ini.lock"}
 # In the state; they differ from run to run, and the last ones count what went wrong.
 TIMES = {"since", "paused_at", "renew_since", "checksum", "began", "ended", "cause", "outage_seconds", "last_start",
@@ -108,6 +110,11 @@ class Scene:
         """A run whose nth call of that name is disturbed: "signal=KILL", "error=EIO". Returns its Result; see trace()."""
         return self._strace(f"trace={name}", f"inject={name}:{what}:when={nth}", fast="signal" not in what)
 
+    def settle(self):
+        """After a check that has ended in the middle of its work: an engine finishes what it was asked, whoever is gone. Whatever of that came
+        later, it would be done to the next check's world."""
+        wait_for(lambda: not connections(self.engine), HANGS, lambda: f"nobody is served any more: {connections(self.engine)}")
+
     def trace(self):
         """The lines that strace wrote in the last run; "(INJECTED)" marks where."""
         with open(self._trace, encoding="utf-8", errors="replace") as file:
@@ -130,6 +137,7 @@ class Scene:
             result = self.eins.run(*self._arguments)
         finally:
             self.eins.prefix, self.eins.env = saved
+        self.settle()
         assert result.seconds < HANGS, f"it hangs, disturbed by {expressions}\n{result}"
         return result
 
@@ -182,6 +190,14 @@ class LiveScene(Scene):
         self.eins.check()  # whatever the last run has left undone
         os.unlink(self.eins.state_file)
         self._arrive()
+
+
+def connections(engine):
+    """The ends of them that the engine still holds, or has not taken yet."""
+    name = os.path.join(os.path.basename(engine.folder), os.path.basename(engine.socket))
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        found = [line.split() for line in file if line.endswith(f"/{name}\n")]
+    return [fields for fields in found if not int(fields[3], 16) & LISTENS]
 
 
 def differences(expected, found, path=""):
