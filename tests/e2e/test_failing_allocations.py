@@ -31,6 +31,9 @@ STEPS = {"program": 1, "libjson-c": 3, "libcurl": 12, "libssl": 6, "libcrypto": 
 CRASHES_BY_ITSELF = ("libiniparser", "libjson-c", "libcrypto")
 # libcurl 7.88 frees a name twice in curl_easy_cleanup, when its connection could not be set up before.
 CRASHES_LATER = ("libcurl",)
+# OpenSSL 3.0's default context, when it is only half set up by curl_global_init, which succeeds: at the next use. The program makes two calls that
+# set it up, and they come first.
+CRASHES_AFTER_SETUP, SETUP_CALLS = "libcrypto", 2
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +65,7 @@ class Memory:
 
     def __init__(self, scene, library, folder):
         self.scene, self.eins, self.report = scene, scene.eins, str(folder / "report")
+        self.setup = []
         suppressions = folder / "suppressions"
         suppressions.write_text("leak:dl_open_worker_begin\n")  # that of the interposer's backtrace(), which the loader keeps for ever
         self.env = {"LD_PRELOAD": library, "FAIL_REPORT": self.report, "LSAN_OPTIONS": f"suppressions={suppressions}",
@@ -75,25 +79,30 @@ class Memory:
             result = self.eins.run()
         finally:
             self.eins.env = {}
+        self.scene.settle()
         with open(self.report, encoding="ascii") as file:
             return result, [tuple(line.split()) for line in file]
 
     def places(self, name):
-        """The allocations of one object: (how many, the numbers of those that are made by different calls)."""
+        """The allocations of one object: (how many, the numbers of those that are made by different calls). `setup` has the program's first calls
+        that led to any."""
         result, made = self.run(FAIL_IN=name)
         assert result.code == 0 and made, result
         first = {}
-        for number, (_, stack) in enumerate(made, 1):
+        for number, (_, stack, _) in enumerate(made, 1):
             first.setdefault(stack, number)
+        self.setup = list(dict.fromkeys(call for _, _, call in made))[:SETUP_CALLS]
         return len(made), sorted(first.values())
 
 
-def problem_of(result, report):
+def problem_of(result, report, setup):
     """What is wrong with a run whose allocation failed, or None."""
     failed, *crashed = ((name, call) for _, name, call in report)
     if crashed == [failed] and failed[0].startswith(CRASHES_BY_ITSELF):
         return None
     if crashed and crashed[0][0] == failed[0] and failed[0].startswith(CRASHES_LATER):
+        return None
+    if crashed and crashed[0][0] == failed[0] and failed[0].startswith(CRASHES_AFTER_SETUP) and failed[1] in setup:
         return None
     if result.code not in CODES:
         return f"exit code {result.code} {report}"
@@ -112,7 +121,7 @@ def sweep(memory, names, outcomes):
             if not report:
                 continue  # it had fewer this time: how requests overlap is never quite the same
             codes[result.code] += 1
-            problem = problem_of(result, report)
+            problem = problem_of(result, report, memory.setup)
             try:
                 memory.scene.converge(*outcomes)
             except AssertionError as failure:
@@ -146,14 +155,15 @@ def test_want_of_memory_is_not_taken_for_an_outage(host, interposer, tmp_path, c
     OpenSSL's own allocations that cannot be said for each: it makes anything of one that fails, an invalid certificate or, as in one place
     of libssl, a line that is silent. See the next test for memory that is really short.)"""
     engine, _, eins = host
-    eins.conf["region"].update(connect_timeout=4, timeout=6)
     with Scene(injection.well, *host) as scene:
         memory, tried = Memory(scene, interposer, tmp_path), 0
         for name in ("program", "libssl", "libjson-c", "libiniparser"):
+            if name == "libssl":
+                eins.conf["region"].update(connect_timeout=20, timeout=40)  # for that silence, and still longer than a stall of the machine
             _, numbers = memory.places(name)
             for number in numbers:
                 result, report = memory.run(FAIL_IN=name, FAIL_AT=str(number))
-                assert not report or not problem_of(result, report), result
+                assert not report or not problem_of(result, report, memory.setup), result
                 tried += 1
                 if name == "libssl" and "SSL connection timeout" in result.log_text:
                     continue

@@ -5,8 +5,8 @@
  *                     file name, "libcurl"; without it all. What an object lets libc allocate (strdup, opendir, fopen) is the object's own.
  *   FAIL_AT=N         the Nth that counts fails, from 1; without it none
  *   FAIL_REPORT=FILE  what happened, a line each: with FAIL_AT "failed NAME CALL" and "crashed NAME CALL", the object whose code met a SIGSEGV
- *                     or SIGABRT, CALL being where in the program it was called; without FAIL_AT "NAME STACK" for each allocation that
- *                     counted, STACK being a number for the calls that led to it
+ *                     or SIGABRT, CALL being where in the program it was called, from its beginning; without FAIL_AT "NAME STACK CALL" for each allocation
+ *                     that counted, STACK being a number for the calls that led to it
  *
  * Compiled by the test that uses it: cc -O1 -shared -fPIC. */
 #define _GNU_SOURCE
@@ -102,14 +102,14 @@ static const struct object *first_of(void *const *frames, int length)
     return NULL;
 }
 
-/* Where in the program the call was made that led to here, as an address. */
-static const void *call_of(void *const *frames, int length)
+/* Where in the program the call was made that led to here: the same number in every run. */
+static unsigned long call_of(void *const *frames, int length)
 {
     for (int i = 0; i < length; i++) {
         if (object_of((uintptr_t)frames[i]) == objects)
-            return frames[i];
+            return (uintptr_t)frames[i] - objects[0].begin;
     }
-    return NULL;
+    return 0;
 }
 
 static void tell(const char *what)
@@ -118,7 +118,7 @@ static void tell(const char *what)
     int length = backtrace(frames, DEPTH);
     const struct object *object = first_of(frames, length);
 
-    dprintf(report, "%s %s %p\n", what, object != NULL ? object->name : "?", call_of(frames, length));
+    dprintf(report, "%s %s %lx\n", what, object != NULL ? object->name : "?", call_of(frames, length));
 }
 
 static void on_crash(int number)
@@ -200,7 +200,7 @@ static bool fails(void *caller)
 
         for (int i = 0; i < length; i++)
             stack = (stack ^ (uintptr_t)frames[i]) * 1099511628211u;
-        dprintf(report, "%s %016lx\n", object->name, (unsigned long)stack);
+        dprintf(report, "%s %016lx %lx\n", object->name, (unsigned long)stack, call_of(frames, length));
     } else if (counted == fail_at) {
         tell("failed");
     }
