@@ -8,13 +8,13 @@ import time
 import pytest
 
 from support import scripted_faults as faults
-from support.comparison import at_once, logged, look, on_both, soon, wait_backoff
+from support.comparison import at_once, logged, look, on_both, soon, wait_backoff, wait_logged
 from support.containers import DEAF, FAILING
 from support.wait import wait_for
 
 JSON = "application/json"
 READY = ["sh", "-c", "trap 'exit 0' TERM; : > /ready; sleep 1000000 & wait $!"]  # as POLITE, and says when it hears SIGTERM
-BACKOFF_RESTART = 5  # the one after which Docker waits 3.2 s: long enough to look around
+BACKOFF_RESTART = 8  # Docker waits 12.8 s before it: long enough to look around on a machine that is stalled for some of them
 
 VERBS = {
     "update": ("POST", "/update", {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 0}}),
@@ -70,7 +70,8 @@ def container_in(engine, state):
         return container_id
     engine.start_container(name)
     if state != "deaf":
-        wait_for(lambda: engine.exec(name, "test", "-e", "/ready")[0] == 0, 20, "it hears SIGTERM")
+        wait_for(lambda: engine.exec(name, "test", "-e", "/ready")[0] == 0, 60, "it hears SIGTERM")
+        wait_logged(engine, container_id, began, "exec_die")
     if state == "paused":
         engine.pause(name)
     elif state == "exited":
@@ -78,7 +79,7 @@ def container_in(engine, state):
     elif state == "killed":
         engine.api.post(f"/containers/{name}/kill")
     if state in ("exited", "killed"):  # newer engines show the end before they log it
-        wait_for(lambda: any(event.startswith("die") for event in logged(engine, container_id, began)[0]), 20, "its end is in the log")
+        wait_logged(engine, container_id, began, "die")
     return container_id
 
 
@@ -97,9 +98,9 @@ class EachVerb:
         self.engine = engine
         # A restart of a container that fails at once never comes to rest.
         self.verbs = [verb for verb in VERBS if (state, verb) != ("restarting", "restart")]
-        self.ids = at_once(lambda _: container_in(engine, state), self.verbs)
+        self.ids = at_once(lambda _: container_in(engine, state), self.verbs, len(self.verbs))  # side by side: a backoff has its time
         self.since = time.time()
-        self.replies = at_once(lambda item: send(engine, *item), list(zip(self.verbs, self.ids)))
+        self.replies = at_once(lambda item: send(engine, *item), list(zip(self.verbs, self.ids)), len(self.verbs))
 
     @property
     def codes(self):
@@ -118,7 +119,7 @@ def test_every_verb_is_answered_alike(state, scripted, docker):
         return done, done.outcome(recorded(docker)) if engine is scripted else None  # at once, before a backoff is over
     (ours, expected), (theirs, _) = on_both(scripted_or_real, scripted, docker)
     assert theirs.codes == CODES[state], "FACTS.md is wrong"
-    assert soon(expected, lambda: theirs.outcome(recorded(docker)), 3) == expected
+    assert soon(expected, lambda: theirs.outcome(recorded(docker))) == expected
     assert ours.codes == CODES[state]
 
 
@@ -202,9 +203,9 @@ def test_the_event_log_holds_256_entries_and_waits_for_a_future_end(scripted, do
         since = time.time() - 1
         at_once(lambda _: engine.set_policy(name, "no"), range(300))
         full = engine.api.raw("GET", "/events", query={"since": f"{since:.9f}", "until": f"{time.time():.9f}"})[1].splitlines()
-        began = time.time()
+        began, clock = time.time(), time.monotonic()
         late = engine.api.raw("GET", "/events", query={"since": f"{began:.9f}", "until": f"{began + 0.7:.9f}"})
-        assert time.time() - began >= 0.65
+        assert time.monotonic() - clock >= 0.65
         return len(full), late
     ours, theirs = on_both(read, scripted, docker)
     assert ours == theirs == (256, (200, b""))
