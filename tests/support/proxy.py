@@ -55,7 +55,7 @@ class Proxy:
             self._tunnel(sock)
 
     def _tunnel(self, sock):
-        with socket.create_connection(self.upstream, timeout=10) as upstream:
+        with socket.create_connection(self.upstream, timeout=60) as upstream:
             upstream.settimeout(None)
             sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=_copy, args=(upstream, sock), daemon=True)

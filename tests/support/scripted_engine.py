@@ -221,6 +221,7 @@ class ScriptedEngine(Containers):
             if answer is None:
                 return False
             request.status = answer.status
+            self._end(request)
             call.send(answer)
             return request.headers.get("connection", "").lower() != "close"
         except OSError:
@@ -229,8 +230,13 @@ class ScriptedEngine(Containers):
             self._errors.append(error)
             raise ConnectionAbortedError from error
         finally:
-            request.ended = time.monotonic()
-            with self._lock:
+            self._end(request)
+
+    def _end(self, request):
+        """Once for each, and before its reply goes out: who has that may send the next request before this thread runs again."""
+        with self._lock:
+            if not request.ended:
+                request.ended = time.monotonic()
                 self._in_progress -= 1
 
     def _name(self, request):
