@@ -4,6 +4,7 @@ import datetime
 import fcntl
 import os
 import re
+import resource
 import subprocess
 import time
 
@@ -32,6 +33,12 @@ def status(host, code=CONNECTED, *arguments):
 
 def document(host, code=CONNECTED):
     return validate(status(host, code, "--json").out)
+
+
+def as_it_lies_there(path):
+    """All that a change would show in. Not when it was last read: the first reader of a new file moves that, to the next second perhaps."""
+    found = os.lstat(path)
+    return found.st_ino, found.st_mode, found.st_nlink, found.st_uid, found.st_gid, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def row(text, label):
@@ -70,7 +77,7 @@ def test_while_connected_it_tells_the_phase_the_last_check_and_what_runs(host):
     host.before()
     text = status(host).out
     assert text.startswith("CONNECTED for "), text
-    assert re.fullmatch(r"\d s ago, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; done", row(text, "Last check")), text
+    assert re.fullmatch(r"\d+ s ago, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; done", row(text, "Last check")), text
     assert row(text, "Region") == "reachable: HTTP status 403"
     assert row(text, "Containers") == "2 running"
     assert "WARNING" not in text and "Last outages" not in text, text
@@ -94,7 +101,7 @@ def test_after_the_outage_its_line_in_the_history_tells_what_became_of_it(host):
     host.end()
     text = status(host).out
     assert text.startswith("CONNECTED for ") and "  STATE " not in text, text
-    assert re.search(r"^ +1  [\d-]+ [\d:]+  \d+ s +4 +2  connection failed: ", text, re.MULTILINE), text
+    assert re.search(r"^ +1  [\d-]+ [\d:]+  (\d+ min )?\d+ s +4 +2  connection failed: ", text, re.MULTILINE), text
     assert "All in all: 1 outage, " in text, text
 
 
@@ -142,16 +149,16 @@ def test_failed_probes_that_do_not_yet_make_an_outage_are_counted(host):
     assert row(status(host, DISCONNECTED).out, "Region").endswith("; good probe 1 of 2 that end the outage")
 
 
-@pytest.mark.parametrize("seconds, stale", [(240, False), (400, True), (-30, False), (-3600, True)])
+@pytest.mark.parametrize("seconds, stale", [(200, False), (400, True), (-30, False), (-3600, True)])
 def test_a_last_check_long_ago_or_in_the_future_is_warned_about(host, seconds, stale):
     host.before()
-    moment = time.time() - seconds
+    moment = int(time.time()) - seconds
     os.utime(host.eins.state_file, (moment, moment))
     text = status(host).out
     assert ("the timer may not run" in text) == (seconds == 400), text
     assert ("was the clock set back?" in text) == (seconds == -3600), text
     last = document(host)["last_check"]
-    assert last["stale"] == stale and abs(last["age"] - seconds) <= 5, last
+    assert last["stale"] == stale and seconds - 1 <= last["age"] <= time.time() - moment, last  # the kernel's second begins a bit late
 
 
 def test_many_containers_to_which_nothing_happened_do_not_hide_the_one_to_look_at(host):
@@ -241,7 +248,7 @@ def test_a_full_disk_behind_standard_output_is_no_success(host):
     with open("/dev/full", "w", encoding="ascii") as full:
         for option in ([], ["--json"]):
             process = host.eins.popen("--status", *option, stdout=full)
-            assert "cannot be printed" in process.communicate(timeout=10)[1]
+            assert "cannot be printed" in process.communicate(timeout=60)[1]
             assert process.returncode == 74
 
 
@@ -315,13 +322,13 @@ def test_a_state_that_cannot_be_used_is_told_and_left_where_it_is(host, content,
     else:
         with open(path, "wb") as file:
             file.write(content)
-    before = os.lstat(path), sorted(os.listdir(host.eins.folder) + ["eins.conf"])
+    before = as_it_lies_there(path), sorted(os.listdir(host.eins.folder) + ["eins.conf"])
     result = status(host, UNUSABLE)
     assert result.out == "" and path in result.err and message in result.err and "left where it is" in result.err, result
     result = status(host, UNUSABLE, "--json")
     view = validate(result.out)
     assert message in view["problem"] and message in result.err and view["phase"] is None, result
-    after = os.lstat(path), sorted(set(os.listdir(host.eins.folder)) | {"eins.conf"})
+    after = as_it_lies_there(path), sorted(set(os.listdir(host.eins.folder)) | {"eins.conf"})
     assert after[0] == before[0] and set(after[1]) == set(before[1])
 
 
@@ -371,6 +378,7 @@ def test_it_asks_nobody_writes_nothing_and_waits_for_no_lock(host, tmp_path):
             assert [call for call in opened if '"/dev/null"' not in call] == []
             changing = r"(connect|socket|sendto|sendmsg|bind|flock|rename\w*|unlink\w*|mkdir\w*|utime\w*|chmod|fchmod\w*|chown|fchown\w*|truncate)\("
             assert [call for call in calls if re.match(changing, call)] == []
+            assert [call for call in calls if re.match(r"(\w*nanosleep|p?poll|p?select6?|epoll_\w*wait\d*|wait\w*)\(", call)] == []
             wrote = [call for call in calls if re.match(r"p?write\w*\(", call)]
             memory = {int(call.rsplit("= ", 1)[1]) for call in calls if call.startswith("memfd_create(")}
             assert {int(re.match(r"\w+\((\d+)", call)[1]) for call in wrote} - memory == {1}, wrote
@@ -381,10 +389,17 @@ def test_it_is_quick(host):
     for number in range(30):
         host.engine.run(f"c{number}")
     outage(host)
-    assert min(status(host, DISCONNECTED).seconds for _ in range(10)) < 0.2, "about 10 ms without a tester in between"
+
+    def spent():
+        """Seconds of the processor, which others do not lengthen. That it waits for nothing is for the test above."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        status(host, DISCONNECTED)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert 0 < min(spent() for _ in range(10)) < 0.2, "about 10 ms"
 
 
 def test_it_needs_no_environment(host):
     host.before()
-    result = subprocess.run(host.eins.command("--status"), env={}, capture_output=True, text=True, timeout=10, check=False)
+    result = subprocess.run(host.eins.command("--status"), env={}, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (CONNECTED, "")

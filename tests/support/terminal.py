@@ -26,7 +26,7 @@ def on_a_terminal(eins, *arguments, columns=80, **environment):
         with contextlib.suppress(OSError):  # EIO: nobody has the other side open any more
             while part := os.read(master, 65536):
                 output += part
-        process.wait(10)
+        process.wait(60)
     finally:
         os.close(master)
         eins.env = {}
