@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-TIMEOUT = 2  # seconds, as configured for the probe
-HANG = TIMEOUT + 3  # a check that takes longer hangs; machines are noisy, so this measures nothing finer
+TIMEOUT = 2  # seconds, as configured for the probe where it must run out
+CONNECT_PATIENCE, PATIENCE = 60, 300  # where it must not, however busy the machine is
+HANG = 60  # a check that takes longer hangs, or waits for what need not come
 
 NAME = "name resolution"
 CONNECTION = "connection"
@@ -39,6 +40,8 @@ UNWELL = {
 
 PROXY_UNWELL = {"auth": "407", "forbidden": "403", "bad_gateway": "502", "silent": TIME}
 
+SLOW = (TIME, NAME)  # what only the deadline shows
+
 NETWORK_UNWELL = {
     "lose_packets": TIME,
     "no_route": CONNECTION,
@@ -50,8 +53,16 @@ NETWORK_UNWELL = {
 
 @pytest.fixture
 def prober(eins):
-    eins.conf["region"].update(connect_timeout=1, timeout=TIMEOUT)
+    patient(eins)
     return eins
+
+
+def patient(eins):
+    eins.conf["region"].update(connect_timeout=CONNECT_PATIENCE, timeout=PATIENCE)
+
+
+def hasty(eins):
+    eins.conf["region"].update(connect_timeout=1, timeout=TIMEOUT)
 
 
 def says(text, word):
@@ -60,6 +71,7 @@ def says(text, word):
 
 
 def check_unwell(eins, word):
+    (hasty if word in SLOW else patient)(eins)
     result = eins.check()
     assert eins.phase == "disconnected", result
     assert says(result.log_text, word), result
@@ -67,6 +79,7 @@ def check_unwell(eins, word):
 
 
 def check_well(eins):
+    patient(eins)
     result = eins.check()
     assert eins.phase == "connected", result
     assert result.seconds < HANG, result
@@ -97,6 +110,8 @@ def test_anything_else_means_unreachable_and_is_named(prober, region, mode, word
 ], ids=lambda value: value if value.isidentifier() else "")
 def test_dry_run_says_what_the_probe_found_and_leaves_no_file(prober, region, mode, reach, word):
     region.mode = mode
+    if word in SLOW:
+        hasty(prober)
     before = prober.files()
     result = prober.dry_run()
     assert says(result.out, rf"\b{reach}\b") and says(result.out, word), result
@@ -126,7 +141,6 @@ def test_old_tls_is_refused_also_where_the_system_would_take_it(prober, region):
 
 def test_a_status_is_enough(eins, region):
     """Nothing follows it, not even the other headers: a probe that waits for them waits for its timeout."""
-    eins.conf["region"].update(connect_timeout=1, timeout=60)
     region.mode = "status_alone"
     check_well(eins)
 
@@ -142,9 +156,7 @@ def test_the_request_is_one_plain_get_without_credentials(prober, region):
 
 
 def test_a_connection_that_the_server_keeps_open_is_not_waited_for(eins):
-    eins.conf["region"].update(connect_timeout=60, timeout=60)
-    result = eins.check()
-    assert eins.phase == "connected" and result.seconds < 20, result
+    check_well(eins)
 
 
 def test_failures_are_counted_before_the_phase_ends(prober, region):
