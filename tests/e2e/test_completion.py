@@ -18,7 +18,7 @@ SETUP = f""". '{SCRIPT}'
 bind 'set bell-style none' 'set enable-bracketed-paste off' 'set completion-query-items 0' 'set page-completions off'
 eins-check() {{ printf '%s\\0' 'wo''rds' "$@"; echo 'rea''dy'; }}
 """
-TIMEOUT = 10
+TIMEOUT = 60  # seconds
 
 
 class Shell:
@@ -76,7 +76,7 @@ def shell(folder):
 
 def options_of_help():
     """Long option -> (letter or "", name of its argument or "")."""
-    text = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
+    text = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True, timeout=60).stdout
     found = re.findall(r"^ +(?:(-\w), )?(--[\w-]+)(?:=(\w+))?(?: |$)", text, re.MULTILINE)
     return {option: (letter, argument) for letter, option, argument in found}
 

@@ -101,7 +101,7 @@ def test_a_configuration_that_others_may_write_is_refused_by_root(eins, mode, ow
     command = eins.command()
     os.chmod(eins.conf_file, mode)
     os.chown(eins.conf_file, owner, 0)
-    done = subprocess.run(command, env=eins.environment(), capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=eins.environment(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 78 and eins.conf_file in done.stderr and "chmod go-w" in done.stderr, done
     assert eins.state() is None
 
@@ -129,9 +129,10 @@ def test_a_second_check_ends_at_once_and_names_the_first(docker, agent, eins, re
     eins.check()
     before, state = docker.view(), eins.files()["state.ini"]
     region.mode = "tls_silent"
+    eins.conf["region"].update(connect_timeout=60, timeout=60)  # the first stays until it is killed
     connections = region.connections
     first = eins.popen()
-    wait_for(lambda: region.connections > connections, 10, "the first check probes")
+    wait_for(lambda: region.connections > connections, 60, "the first check probes")
     result = eins.check(code=75)
     assert f"process {first.pid} " in result.err and eins.lock_file in result.err, result
     assert region.connections == connections + 1 and docker.view() == before and eins.files()["state.ini"] == state, result

@@ -18,7 +18,7 @@ def read(*path):
 
 
 def run(option):
-    return subprocess.run([binary(), option], capture_output=True, text=True, check=True, timeout=10).stdout
+    return subprocess.run([binary(), option], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def rows(heading):

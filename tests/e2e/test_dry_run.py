@@ -56,8 +56,11 @@ def test_it_tells_all_that_the_probe_saw(host):
 ])
 def test_of_a_probe_that_failed_it_tells_how_far_it_came(host, mode, cause, status, missing):
     host.region.mode = mode
-    host.eins.conf["region"].update(connect_timeout=1, timeout=1)
-    probe = document(host)["probe"]
+    for seconds in (1, 5, 20) if mode == "tls_silent" else (60,):  # a machine may be too busy to shake hands in a second
+        host.eins.conf["region"].update(connect_timeout=seconds, timeout=seconds)
+        probe = document(host)["probe"]
+        if probe["seconds"]["tls"] is not None:
+            break
     assert (probe["reach"], probe["cause"], probe["status"]) == ("unreachable", cause, status), probe
     found = {step for step in STEPS if probe["seconds"][step] is None}
     assert found == missing or mode == "self_signed" and found == missing - {"connection"}, probe
@@ -66,7 +69,7 @@ def test_of_a_probe_that_failed_it_tells_how_far_it_came(host, mode, cause, stat
 
 def test_the_address_of_a_proxy_is_said_to_be_one(host):
     with Proxy((host.region.address, host.region.port)) as proxy:
-        host.eins.conf["region"]["proxy"] = proxy.url
+        host.eins.conf["region"].update(proxy=proxy.url, connect_timeout=60, timeout=60)
         probe = document(host)["probe"]
         assert probe["proxied"] and probe["address"] and probe["tls_version"] and "(the proxy), TLS" in label(words(host), "Address")
 
@@ -265,5 +268,5 @@ def test_a_full_disk_behind_standard_output_is_no_success(host):
     with open("/dev/full", "w", encoding="ascii") as full:
         for option in ([], ["--json"]):
             process = host.eins.popen("--dry-run", *option, stdout=full)
-            assert "cannot be printed" in process.communicate(timeout=10)[1]
+            assert "cannot be printed" in process.communicate(timeout=60)[1]
             assert process.returncode == 74

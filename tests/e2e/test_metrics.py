@@ -59,7 +59,7 @@ def test_a_whole_outage_as_node_exporter_shows_it(watched):
         began = since()
         assert shown["eins_outage_start_timestamp_seconds"] == began
         host.crash(worker)
-        wait_for(lambda: time.time() >= began + 1.1, 5, "the outage has lasted for a second")
+        wait_for(lambda: time.time() >= began + 1.1, 60, "the outage has lasted for a second")
         shown = step(host.again, **phases(0), outage_start_timestamp_seconds=began, containers_kept=2, containers_restarted_total=1,
                      containers_removed_total=0, outages_total=1)
         assert shown["eins_outage_seconds_total"] == shown["eins_last_check_timestamp_seconds"] - began >= 1
@@ -68,7 +68,7 @@ def test_a_whole_outage_as_node_exporter_shows_it(watched):
         length = since() - began
         assert shown["eins_outage_seconds_total"] == length >= 1
         step(host.again, outage_seconds_total=length, containers_restarted_total=1, containers_removed_total=1, outages_total=1)
-    version = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True, timeout=10).stdout.split()[1]
+    version = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True, timeout=60).stdout.split()[1]
     watched.holds({f'eins_build_info{{version="{version}"}}': 1})
 
 
@@ -150,7 +150,7 @@ def test_the_alerts_use_metrics_that_there_are_and_name_commands_that_there_are(
         rules = file.read()
     used = set(re.findall(r"\beins_\w+", rules))
     assert used and used <= set(re.findall(r"^# TYPE (\w+)", watched.text(), re.MULTILINE))
-    shown = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True, timeout=10).stdout
+    shown = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True, timeout=60).stdout
     options = set(re.findall(r"`eins-check (--[\w-]+)`", rules))
     assert options and not [option for option in options if f"{option} " not in shown]
     units = set(re.findall(r"\becs-eins\.\w+", rules))

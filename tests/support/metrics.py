@@ -53,7 +53,7 @@ class NodeExporter:
 
     def scrape(self):
         """The text that Prometheus gets."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", "/metrics")
             response = connection.getresponse()
