@@ -6,7 +6,6 @@ import threading
 
 import pytest
 
-from support import scripted_faults as faults
 from support.certificates import Certificates
 from support.host import Host
 from support.scripted_shapes import VERSIONS
