@@ -7,9 +7,18 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define DESCRIPTORS 256 /* more than a check ever has */
+
+static const struct {
+    int timer;
+    int signal;
+} clocks[] = {
+    [GUARD_WALL] = {ITIMER_REAL, SIGALRM},
+    [GUARD_PROCESSOR] = {ITIMER_PROF, SIGPROF},
+};
 
 /* shutdown() may be called in a signal's handler; what is no socket does not mind. */
 static void cut_connections(int number)
@@ -24,20 +33,24 @@ static void cut_connections(int number)
 
 /* OpenSSL reads on for as long as handshake messages come that it may ignore, and libcurl (to 7.88) as long as the body
  * of a proxy's refusal does: neither looks at a clock meanwhile. */
-void guard_arm(unsigned int seconds)
+void guard_arm(enum guard_clock clock, int seconds)
 {
     struct sigaction action = {.sa_handler = cut_connections, .sa_flags = SA_RESTART};
+    const struct itimerval once = {.it_value.tv_sec = seconds};
     sigset_t alarms;
 
     sigemptyset(&action.sa_mask);
-    sigaction(SIGALRM, &action, NULL);
+    sigaction(clocks[clock].signal, &action, NULL);
     sigemptyset(&alarms);
-    sigaddset(&alarms, SIGALRM);
+    sigaddset(&alarms, clocks[clock].signal);
     sigprocmask(SIG_UNBLOCK, &alarms, NULL);
-    alarm(seconds);
+    setitimer(clocks[clock].timer, &once, NULL);
 }
 
 void guard_disarm(void)
 {
-    alarm(0);
+    const struct itimerval never = {.it_value.tv_sec = 0};
+
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        setitimer(clocks[i].timer, &never, NULL);
 }

@@ -15,7 +15,7 @@
 #define CONNECT_TIMEOUT 5L /* seconds; to Docker, which is near */
 /* Idle connections kept: after a stage of many stops, one is enough for what follows. */
 #define CONNECTIONS_KEPT 4L
-#define AT_ONCE_MAX 5 /* seconds in libcurl, which by itself does not wait for longer than one */
+#define AT_ONCE_MAX 5 /* seconds of the processor in libcurl, which needs milliseconds */
 
 struct http {
     const struct http_target *target;
@@ -160,15 +160,19 @@ static bool set_request(CURL *handle, struct http_request *request)
 
 static void explain(struct http_request *request, CURLcode result)
 {
+    curl_off_t connected_after = 0; /* microseconds; 0: it was not, TLS included */
     long system_error = 0;
 
     curl_easy_getinfo(request->handle, CURLINFO_OS_ERRNO, &system_error);
+    curl_easy_getinfo(request->handle, CURLINFO_PRETRANSFER_TIME_T, &connected_after);
     if (request->too_long)
         snprintf(request->failure, sizeof request->failure, "the reply is longer than %zu bytes", request->max_length);
     else if (request->no_memory)
         snprintf(request->failure, sizeof request->failure, "out of memory");
     else if (result == CURLE_OUT_OF_MEMORY) /* libcurl before 8.6 calls both so */
         snprintf(request->failure, sizeof request->failure, "out of memory, or a line of its headers does not end");
+    else if (result == CURLE_OPERATION_TIMEDOUT && connected_after == 0 && request->timeout > CONNECT_TIMEOUT)
+        snprintf(request->failure, sizeof request->failure, "no connection within %ld s", CONNECT_TIMEOUT);
     else if (result == CURLE_OPERATION_TIMEDOUT)
         snprintf(request->failure, sizeof request->failure, "no complete reply within %d s", request->timeout);
     else if (result == CURLE_OK)
@@ -235,7 +239,7 @@ void http_perform(struct http *http, struct http_request *requests, size_t count
 
         while (begun < count && running < (size_t)parallel)
             running += begin_request(http, &requests[begun++]);
-        guard_arm(AT_ONCE_MAX);
+        guard_arm(GUARD_PROCESSOR, AT_ONCE_MAX);
         result = curl_multi_perform(http->multi, &unused);
         running -= collect(http);
         if (result == CURLM_OK && running > 0)

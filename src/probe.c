@@ -297,7 +297,7 @@ void probe_region(const struct conf *conf, struct probe_result *ret_result)
         code = CURLE_OUT_OF_MEMORY;
     else
         code = trust_set(probe.handle, conf, probe.curl_error, sizeof probe.curl_error);
-    guard_arm((unsigned int)conf->timeout + 1);
+    guard_arm(GUARD_WALL, conf->timeout + 1);
     if (code == CURLE_OK)
         code = curl_easy_perform(probe.handle);
     if (code == CURLE_PEER_FAILED_VERIFICATION && trust_more(probe.handle, conf))

@@ -5,6 +5,8 @@ import contextlib
 import functools
 import json
 import re
+import signal
+import time
 
 import pytest
 
@@ -12,7 +14,8 @@ from support import scripted_faults as faults
 from support.eins import binary
 from support.host import Host, all_at_once
 from support.region import Region
-from support.server import Server
+from support.server import IGNORED_IN_HANDSHAKE, Server, wait_for_leave
+from support.wait import wait_for
 
 TIMEOUTS = 5, 20  # seconds, as configured for Docker where it must run out: the least it takes, and if the machine is too busy for that, more
 BOUND = 60  # for a check with one request that hangs
@@ -273,3 +276,37 @@ def path_instead_of_id(certificates, path):
 
 def test_an_image_or_an_event_that_names_a_path_gets_nobody_there(certificates):
     all_at_once({path: functools.partial(path_instead_of_id, certificates, path) for path in PATHS})
+
+
+# -- what never comes back, and what only seems so ------------------------------------------------------------------------------------------------
+
+
+def test_a_handshake_without_an_end_is_left_in_time(certificates):
+    def flood(sock):
+        while True:  # until the client leaves
+            sock.sendall(IGNORED_IN_HANDSHAKE * 4096)
+    with Host(certificates, tls=certificates) as host, contextlib.closing(Server(flood)) as engine:
+        host.eins.conf["docker"].update(host=f"tcp://127.0.0.1:{engine.port}", tls_verify="yes", cert_path=host.engine.cert_path)
+        result = host.before(code=69)
+    assert result.seconds < BOUND and "Docker cannot be reached" in result.log_text, result
+
+
+def test_a_host_that_stood_still_for_a_while_has_a_docker_all_the_same(host):
+    """As one does that is moved, or starved: the answer comes meanwhile."""
+    fault = host.engine.fault("GET /_ping", faults.delay_reply(7))
+    check = host.eins.popen()
+    wait_for(lambda: fault.fired, BOUND, "it asks")
+    check.send_signal(signal.SIGSTOP)
+    awake = time.monotonic() + 6  # longer than what is allowed to something that does not come back
+    wait_for(lambda: time.monotonic() > awake, BOUND, "a while")
+    check.send_signal(signal.SIGCONT)
+    _, err = check.communicate(timeout=BOUND)
+    assert check.returncode == 0, err
+
+
+def test_who_does_not_even_shake_hands_is_told_from_who_does_not_reply(certificates):
+    with Host(certificates, tls=certificates) as host, contextlib.closing(Server(wait_for_leave)) as engine:
+        host.eins.conf["docker"].update(host=f"tcp://127.0.0.1:{engine.port}", tls_verify="yes", cert_path=host.engine.cert_path)
+        assert f"{engine.port}: no connection within 5 s" in host.before(code=69).log_text
+        host.eins.conf["docker"].update(tls_verify=None, cert_path=None, timeout=2)
+        assert f"{engine.port}: no complete reply within 2 s" in host.before(code=69).log_text

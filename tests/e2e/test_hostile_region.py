@@ -17,7 +17,7 @@ from support.host import CONTROL
 from support.proxy import Proxy
 from support.region import Region
 from support.scripted_engine import ScriptedEngine
-from support.server import Server, read_head, wait_for_leave
+from support.server import IGNORED_IN_HANDSHAKE, Server, read_head, wait_for_leave
 from support.wait import wait_for
 
 TIMEOUT = 1  # seconds, as configured for the probe where it must run out
@@ -83,10 +83,9 @@ class Hostile(Region):
             sock.sendall(b"\x16\x03\x03" * 4096)
 
     def ignorable_flood_in_handshake(self, sock):
-        """A client that is in a handshake ignores that it is asked for one (RFC 5246, 7.4.1.1), by whomever on the way."""
         sock.recv(4096)
         while not self._leaving.is_set():
-            sock.sendall(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00" * 4096)
+            sock.sendall(IGNORED_IN_HANDSHAKE * 4096)
 
     def drip_in_handshake(self, sock):
         """All of it is right, and each byte takes its time."""

@@ -8,6 +8,9 @@ import threading
 
 CLONE_NEWNET = 0x40000000
 
+# A client that is in a TLS handshake ignores that it is asked for one (RFC 5246, 7.4.1.1), by whomever on the way.
+IGNORED_IN_HANDSHAKE = b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"
+
 
 def socket_in(netns, make):
     """What make() returns when it is called inside the network namespace of that name (or right here, without one).
