@@ -8,8 +8,8 @@ enum guard_clock {
     GUARD_PROCESSOR, /* for what must not go on and on: a process that is stalled, as its host may be, is none */
 };
 
-/* From now on libcurl has that many seconds to come back. Then every connection of this process is cut, by a signal, and
- * what libcurl was about ends with whatever error it makes of that. Arming again begins anew. */
+/* From now on libcurl has that many seconds to come back. Then every connection of this process is cut, by a signal,
+ * and what libcurl was about ends with whatever error it makes of that. Arming again begins anew. */
 void guard_arm(enum guard_clock clock, int seconds);
 
 /* It has come back. */
