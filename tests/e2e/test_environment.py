@@ -106,7 +106,7 @@ def without(certificates, closed):
         assert host.eins.files() == before
         hangs = host.engine.fault("GET /_ping", faults.hang())
         check = host.eins.popen()
-        wait_for(lambda: hangs.fired, 10, "it is in the middle of its work")
+        wait_for(lambda: hangs.fired, 30, "it is in the middle of its work")
         assert [os.readlink(f"/proc/{check.pid}/fd/{fd}") for fd in closed] == ["/dev/null"] * len(closed)
         check.kill()
         check.communicate()
@@ -205,7 +205,7 @@ def test_whatever_the_umask_files_have_the_modes_that_are_documented(host, umask
     for mode in ("forbidden", "refused"):
         host.region.mode = mode
         process = host.eins.popen(umask=umask)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
         assert process.returncode == 0
     modes = {name: stat.S_IMODE(os.stat(os.path.join(host.eins.folder, name)).st_mode) for name in os.listdir(host.eins.folder)}
     assert {name: mode for name, mode in modes.items() if name != "eins.conf"} == dict.fromkeys(
