@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support.eins import Eins
+from support.eins import PATIENT, Eins
 from support.region import Region
 from support.server import wait_for_leave
 
@@ -28,7 +28,7 @@ def store(tmp_path):
 def eins(docker, agent, region, store):
     with Eins(docker, region) as eins:
         eins.prefix = [*MOUNTED, str(store)]
-        eins.conf["region"].update(ca_file=None, timeout=3, connect_timeout=3)
+        eins.conf["region"].update(PATIENT, ca_file=None)
         yield eins
 
 
@@ -99,14 +99,17 @@ def test_what_the_configuration_names_is_all_that_is_trusted(eins, store, region
     assert eins.phase == "disconnected" and region.connections == 1
 
 
+DEADLINE = 8  # seconds
+
+
 class Slow(Region):
-    """Its first connection takes two seconds and has a certificate of an unknown authority, its second one says nothing."""
+    """Its first connection takes a second and has a certificate of an unknown authority, its second one says nothing."""
 
     def _serve(self, sock):
         if self.connections > 1:
             wait_for_leave(sock)
             return
-        self._leaving.wait(2)
+        self._leaving.wait(1)
         super()._serve(sock)
 
 
@@ -114,8 +117,10 @@ def test_both_tries_have_one_deadline(docker, agent, certificates, store, tmp_pa
     add(store, stranger(tmp_path), bundle=False, hashed=True)
     with Slow(certificates) as region, Eins(docker, region) as eins:
         eins.prefix = [*MOUNTED, str(store)]
-        eins.conf["region"].update(ca_file=None, timeout=3, connect_timeout=3)
+        eins.conf["region"].update(ca_file=None, timeout=DEADLINE, connect_timeout=DEADLINE)
         result = eins.check()
-        assert region.connections == 2 and "timeout: no answer within 3 s" in result.log_text
+        assert region.connections == 2 and f"timeout: no answer within {DEADLINE} s" in result.log_text, result
         taken = float(re.search(r"([0-9.]+) s\)", result.log_text)[1])
-        assert 2.9 < taken < 3.9, f"{result}\nthe guard cuts one that is not told what is left at 4 s, without it it would be 5"
+        assert taken > DEADLINE - 0.1, result
+        # One that is not told what is left is cut by the guard a second later, which in libcurl's words is an error of the connection.
+        assert re.search("timed out after|connection timeout", result.log_text), result
