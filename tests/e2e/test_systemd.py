@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT-0
 """At home under a real systemd: installed as the README says, started by its timer, run by its own user under all of its hardening."""
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -55,13 +57,15 @@ def test_checks_come_20_seconds_after_one_another_and_leave_no_line(home, docker
         if end >= begin > 0 and (not runs or runs[-1] != (begin, end)):
             runs.append((begin, end))
         return len(runs) == 3
-    wait_for(ended, 90, lambda: f"three checks: {runs}\n{home.lines()}")
+    wait_for(ended, 4 * LONG, lambda: f"three checks: {runs}\n{home.lines()}")
     gaps = [later[0] - earlier[1] for earlier, later in zip(runs, runs[1:])]
-    assert all(20 <= gap < 22 for gap in gaps), runs
+    assert all(20 <= gap < 20 + LONG for gap in gaps), runs
+    # How late a check may come is systemd's promise: this machine may be later by seconds.
+    assert wait_for(lambda: home.due_after(), LONG, "the timer waits") == pytest.approx(20, abs=0.001)
+    assert home.guest.show(TIMER, "AccuracyUSec")["AccuracyUSec"] == "100ms"
     assert home.lines() == [], "neither eins-check nor systemd has anything to say"
+    home.wait_status_text("connected since .*: 0 containers of ECS run")
     assert home.guest.show(SERVICE, "Result")["Result"] == "success" and home.state("phase") == "connected"
-    status = home.guest.run("systemctl", "status", "--no-pager", SERVICE, code=3).out  # 3: it does not run now
-    assert re.search(r'Status: "connected since .*: 0 containers of ECS run"', status), status
 
 
 def test_an_outage_is_taken_over_and_given_back_by_the_services_own_user(fast, docker, agent):
@@ -75,11 +79,11 @@ def test_an_outage_is_taken_over_and_given_back_by_the_services_own_user(fast, d
     settled(fast, [*names, restarted], HELD)
     fast.wait_check(2)
     docker.crash_and_restart(restarted)
-    status = fast.guest.run("systemctl", "status", "--no-pager", SERVICE, code=3).out
-    assert re.search(r'Status: "outage 1 since .*: 4 containers kept, 4 of them run, the agent is paused"', status), status
+    fast.wait_status_text("outage 1 since .*: 4 containers kept, 4 of them run, the agent is paused")
     fast.region.mode = "forbidden"
     agent.wait_status("running", LONG)
     fast.wait_phase("connected")
+    fast.wait_check()  # then the one that did it has said so, and has ended
     assert {name: seen for name, seen in docker.view().items() if name != restarted} == \
         {name: seen for name, seen in before.items() if name != restarted}
     assert not docker.exists(restarted)
@@ -144,10 +148,12 @@ def test_a_network_that_comes_late_after_boot_is_no_outage(fast, docker, agent):
 
 
 def test_without_docker_every_failing_check_says_so_once_and_starts_nothing(fast, docker, agent):
+    fast.stop_checks()  # else one that meets the end of Docker may have something else to say
     seen = fast.lines()
     docker.stop()
+    fast.guest.run("systemctl", "start", TIMER)
     fast.wait_check(3)
-    fast.guest.run("systemctl", "stop", TIMER, SERVICE)
+    fast.stop_checks()
     lines = fast.new_lines(seen)
     ours = [line for line in lines if f"{ENGINE}/docker.sock" in line[1]]
     checks = [line for line in lines if "status=69" in line[1]]
@@ -157,7 +163,7 @@ def test_without_docker_every_failing_check_says_so_once_and_starts_nothing(fast
 
 
 def test_what_an_operators_check_leaves_the_service_can_use(fast, docker, agent):
-    fast.guest.run("systemctl", "stop", TIMER, SERVICE)
+    fast.stop_checks()
     fast.guest.remove(STATE, STATE + ".lock", "/var/log/eins/eins.log")
     docker.run("web")
     fast.region.mode = "refused"
@@ -168,26 +174,32 @@ def test_what_an_operators_check_leaves_the_service_can_use(fast, docker, agent)
     fast.region.mode = "forbidden"
     fast.wait_phase("connected")
     agent.wait_status("running", LONG)
+    fast.wait_check()
     assert not [line for line in fast.new_lines(seen) if line[0] < 4], fast.new_lines(seen)
     assert "outage 1 ends" in fast.guest.read("/var/log/eins/eins.log")
 
 
 def test_a_check_that_takes_long_is_neither_killed_nor_doubled(fast, docker, agent):
-    """Five seconds for a stop, where a check is due every second."""
-    slow = docker.run("slow", DEAF, stop_timeout=5)
+    """More than five seconds for a stop, where a check is due every second."""
+    slow = docker.run("slow", DEAF, stop_timeout=2 * LONG)
     fast.wait_check(2)
     fast.region.mode = "refused"
     settled(fast, [slow], HELD)
     docker.crash_and_restart(slow)
-    seen = fast.lines()
+    seen, seen_at = fast.lines(), time.time()
     fast.region.mode = "forbidden"
-    wait_for(lambda: docker.policy(slow) == FREE, LONG, "the recovery has begun")
+
+    def asked():
+        return [event.time for event in events(docker, seen_at) if (event.action, event.name, event.signal) == ("kill", slow, signal.SIGTERM)]
+    wait_for(asked, LONG, "it is asked to stop")
     pid = fast.guest.show(SERVICE, "MainPID")["MainPID"]
-    wait_for(lambda: not docker.exists(slow), LONG, "it is stopped and removed")
-    began, ended = fast.run_of_service()
-    wait_for(lambda: fast.guest.show(SERVICE, "MainPID")["MainPID"] != pid, LONG, "the check has ended")
+    wait_for(lambda: time.time() > asked()[0] + 5, LONG, "a check was due some times")
+    assert pid != "0" and fast.guest.show(SERVICE, "MainPID")["MainPID"] == pid and docker.policy(slow) == FREE
+    os.kill(docker.inspect(slow)["State"]["Pid"], signal.SIGKILL)  # for the engine it has stopped
+    wait_for(lambda: not docker.exists(slow), LONG, "it is removed")
     agent.wait_status("running", LONG)
-    assert pid != "0" and not [line for line in fast.new_lines(seen) if line[0] < 4], (began, ended, fast.new_lines(seen))
+    fast.wait_check()
+    assert len(asked()) == 1 and not [line for line in fast.new_lines(seen) if line[0] < 4], (asked(), fast.new_lines(seen))
 
 
 def test_eins_is_removed_in_the_middle_of_an_outage_and_leaves_nothing_frozen(fast, docker, agent):
@@ -198,7 +210,8 @@ def test_eins_is_removed_in_the_middle_of_an_outage_and_leaves_nothing_frozen(fa
     settled(fast, names, HELD)
     before = {name: (seen.id, seen.started_at) for name, seen in docker.view().items()}
     wait_for(lambda: fast.guest.run("make", "-s", "-C", BUILD, "uninstall", code=None).returncode == 0, LONG, "no check is in the way")
-    assert agent.status == "running" and all(docker.policy(name) == FREE for name in names)
+    agent.wait_status("running", LONG)
+    assert all(docker.policy(name) == FREE for name in names)
     assert {name: (seen.id, seen.started_at) for name, seen in docker.view().items()} == before
     assert fast.guest.run("systemctl", "is-active", TIMER, code=None).out.strip() != "active"
     left = fast.guest.run("find", "/etc", "/usr", "/lib/systemd", "-regex", r".*/\(ecs-\)?eins[^/]*").out.split()

@@ -114,8 +114,8 @@ class Guest(Overlay):
              "--link-journal=no", *self._binds, "systemd.unit=timers.target"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=lambda: processes.enter_cgroup(self.token))
-        self.init = wait_for(self._find_init, 30, "the guest's first process is there")
-        wait_for(lambda: self.run("systemctl", "is-active", "timers.target", code=None).out.strip() == "active", 60, "the guest is up")
+        self.init = wait_for(self._find_init, 60, "the guest's first process is there")
+        wait_for(lambda: self.run("systemctl", "is-active", "timers.target", code=None).out.strip() == "active", 120, "the guest is up")
 
     def power_off(self):
         self._end("poweroff")
@@ -127,7 +127,7 @@ class Guest(Overlay):
     def _end(self, how):
         self.run("systemctl", how, code=None)
         try:
-            self._process.wait(90)
+            self._process.wait(180)
         finally:
             self._kill()
 
@@ -150,8 +150,10 @@ class Guest(Overlay):
                     status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
             except OSError:
                 continue
+            if "PPid" not in status:  # it has just ended
+                continue
             parents[int(pid)] = int(status["PPid"])
-            if status["Name"] == "systemd" and status["NSpid"].split()[-1] == "1":
+            if status["Name"] == "systemd" and status.get("NSpid", "0").split()[-1] == "1":
                 inits.append(int(pid))
         return next((pid for pid in inits if self._is_ours(pid, parents)), None)
 
@@ -176,8 +178,14 @@ class Guest(Overlay):
         lines = self.run("systemctl", "show", unit, "--property=" + ",".join(properties)).out.splitlines()
         return dict(line.split("=", 1) for line in lines)
 
+    def sync_journal(self):
+        """Journald takes what it is told whenever it gets round to it; this waits until it has."""
+        self.run("journalctl", "--sync")
+
     def journal(self, unit):
-        """What the journal has of a unit, of all boots: the unit's own lines and systemd's about it, as (priority, message)."""
+        """What the journal has of a unit, of all boots: the unit's own lines and systemd's about it, as (priority, message). All that was
+        said until now is among it."""
+        self.sync_journal()
         lines = self.run("journalctl", "--unit", unit, "--output=json", "--all", "--no-pager").out.splitlines()
         entries = [json.loads(line) for line in lines]
         return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries]

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 
-from .eins import SOURCE
+from .eins import PATIENT, SOURCE
 from .guest import Guest
 from .region import Region
 from .wait import wait_for
@@ -15,6 +15,7 @@ ENGINE = "/run/eins-engine"  # where the guest sees the engine's folder
 OTHER_ROOT = os.environ.get("EINS_GUEST_ROOT")  # of another Debian
 BUILD = "/root/build" if OTHER_ROOT else os.getcwd()
 LONG = 60
+SPANS = {"d": 86400, "h": 3600, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}  # systemd's
 
 
 @contextlib.contextmanager
@@ -43,6 +44,7 @@ class Home:
             self.guest.run("make", "-s", "-C", BUILD, "install")
         self.guest.write("/etc/eins/ca.pem", open(self.region.certificates.ca_file, encoding="ascii").read())
         self.guest.write("/etc/eins/eins.conf", f"[region]\nendpoint = {self.region.url}\nca_file = /etc/eins/ca.pem\n"
+                         + "".join(f"{key} = {value}\n" for key, value in PATIENT.items()) +
                          f"[docker]\nhost = unix://{ENGINE}/docker.sock\npid_file = {ENGINE}/pid\n")
 
     def let_in(self):
@@ -66,15 +68,44 @@ class Home:
         wait_for(lambda: self.state("phase") == phase, LONG, lambda: f"{phase}\n{self.lines()}")
 
     def wait_check(self, count=1):
-        """That many more checks have ended."""
+        """That many more checks have begun, and ended: one that runs now has ended, too, and does not count."""
         for _ in range(count):
-            before = self.run_of_service()
-            wait_for(lambda: self.run_of_service()[1] > before[1], LONG, "another check has ended")
+            before = self.run_of_service()[0]
+
+            def another():
+                began, ended = self.run_of_service()
+                return began > before and ended >= began
+            wait_for(another, LONG, "another check has begun and ended")
+
+    def stop_checks(self):
+        """No check runs any more, and none begins; one that runs comes to its end."""
+        self.guest.run("systemctl", "stop", TIMER)
+        wait_for(lambda: self.guest.show(SERVICE, "ActiveState")["ActiveState"] in ("inactive", "failed"), LONG, "no check runs")
+
+    def wait_status_text(self, pattern):
+        """systemctl status shows that of the service. While a check runs it does not: systemd forgets the text when the next one begins."""
+        def shown():
+            done = self.guest.run("systemctl", "status", "--no-pager", SERVICE, code=None)
+            texts.append(done.out)
+            return done.returncode == 3 and re.search(f'Status: "{pattern}"', done.out)  # 3: it does not run now
+        texts = []
+        wait_for(shown, LONG, lambda: f"{pattern} is shown\n{texts[-1]}")
 
     def run_of_service(self):
-        """When the last check began and ended, in seconds of the guest's clock."""
+        """When the last check began and ended, in seconds of the guest's clock; 0 is the end of one that runs."""
         shown = self.guest.show(SERVICE, "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic")
         return int(shown["ExecMainStartTimestampMonotonic"]) / 1e6, int(shown["ExecMainExitTimestampMonotonic"]) / 1e6
+
+    def due_after(self):
+        """How many seconds after the end of the last check the timer means to start the next one; None while one runs or has run meanwhile."""
+        def ended():
+            shown = self.guest.show(SERVICE, "ActiveState", "InactiveEnterTimestampMonotonic")
+            return int(shown["InactiveEnterTimestampMonotonic"]) / 1e6 if shown["ActiveState"] == "inactive" else None
+        before = ended()
+        due = self.guest.show(TIMER, "NextElapseUSecMonotonic")["NextElapseUSecMonotonic"]  # "1min 41.779164s"
+        if before is None or ended() != before or due == "infinity":
+            return None
+        return sum(float(number) * SPANS[unit] for number, unit in re.findall(r"([0-9.]+)([a-z]+)", due)) - before
 
     def lines(self):
         return self.guest.journal(SERVICE)
