@@ -14,7 +14,7 @@ LONG = 60  # seconds: against a hang
 
 @pytest.fixture
 def host(certificates):
-    with Host(certificates, patient=True) as host:
+    with Host(certificates) as host:
         yield host
 
 
