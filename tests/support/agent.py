@@ -5,7 +5,7 @@ import threading
 import time
 
 from .api import ApiError
-from .containers import POLITE
+from .containers import LONG, POLITE
 from .wait import wait_for
 
 NAME = "ecs-agent"
@@ -45,12 +45,6 @@ class Agent:
                 raise
             return "gone"
 
-    @property
-    def listed(self):
-        """Its state in Docker's list, which is not always that of an inspection; None when it is not there."""
-        entries = [entry for entry in self.engine.api.get("/containers/json", all=1) if "/" + self.name in entry["Names"]]
-        return entries[0]["State"] if entries else None
-
     def pause(self):
         self.engine.pause(self.name)
 
@@ -66,10 +60,10 @@ class Agent:
         finally:
             self.engine.remove(target)
 
-    def wait_status(self, status, timeout=20):
+    def wait_status(self, status, timeout=LONG):
         wait_for(lambda: self.status == status, timeout, lambda: f"the agent is {status}, not {self.status}")
 
-    def wait_new(self, old_id, timeout=30):
+    def wait_new(self, old_id, timeout=LONG):
         """Waits for a running agent that is not old_id. Returns its id."""
         def fresh():
             return self.status == "running" and self.id != old_id
@@ -108,7 +102,7 @@ class EcsInit:
     def stop(self):
         """Stops looking after the agent, which stays as it is: a host without ecs-init."""
         self._leaving.set()
-        self._thread.join(30)
+        self._thread.join()  # it is as patient as each of its requests is
         if self.error:
             raise self.error
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 
-from . import image
+from . import image, processes
 from .api import ApiError
 from .wait import wait_for
 
@@ -18,6 +18,7 @@ FAILING = ["sh", "-c", "exit 3"]  # at once, every time
 FRAGILE = ["sh", "-c", "[ -e /tmp/broken ] && exit 1; exec sleep 1000000"]  # see Containers.crash_loop
 
 LABEL = "com.amazonaws.ecs."
+LONG = 60  # seconds; a bound, for a machine that stands still for a while
 
 Seen = collections.namedtuple("Seen", "id status policy retries started_at restart_count")
 
@@ -68,13 +69,7 @@ class Containers:
         return self.api.get(f"/containers/{name}/json")
 
     def exists(self, name):
-        try:
-            self.inspect(name)
-            return True
-        except ApiError as error:
-            if error.status == 404:
-                return False
-            raise
+        return self._facts(name) is not None
 
     def id(self, name):
         return self.inspect(name)["Id"]
@@ -112,10 +107,34 @@ class Containers:
         """One that is on its way out is listed for a moment without its name: it counts as gone."""
         return sorted(entry["Names"][0].lstrip("/") for entry in self.api.get("/containers/json", all=1) if entry["Names"])
 
+    def _facts(self, name):
+        """What an inspection shows; None when it is gone."""
+        try:
+            return self.inspect(name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _state(self, name):
+        facts = self._facts(name)
+        return facts and facts["State"]
+
     # -- doing ---------------------------------------------------------------------------------------------------------
 
     def start_container(self, name):
-        self.api.post(f"/containers/{name}/start")
+        """Returns when it hears what it has a handler for. Where a machine stands still at the wrong moment, containerd loses the shim that it is
+        just starting, and Docker says so: then once more."""
+        def started():
+            try:
+                self.api.post(f"/containers/{name}/start")
+            except ApiError as error:
+                if error.status != 500 or "shim" not in error.message or "OCI runtime" in error.message:
+                    raise
+                return False
+            return True
+        wait_for(started, LONG, f"{name} is started")
+        self.wait_hears(name)
 
     def stop_container(self, name):
         """As a person does with `docker stop`."""
@@ -139,6 +158,7 @@ class Containers:
 
     def unpause(self, name):
         self.api.post(f"/containers/{name}/unpause")
+        self.settle(name)
 
     def set_policy(self, name, policy, retries=0):
         """As a person does with `docker update`."""
@@ -151,20 +171,23 @@ class Containers:
         status, output = self.api.raw("POST", f"/exec/{exec_id}/start", '{"Detach": false, "Tty": true}', "application/json")
         if status != 200:
             raise ApiError("POST", "/exec/start", status, output.decode("utf-8", "replace"))
-        return self.api.get(f"/exec/{exec_id}/json")["ExitCode"], output.decode("utf-8", "replace")
+
+        def ended():
+            """Its output ends a moment before Docker has heard of its own end."""
+            facts = self.api.get(f"/exec/{exec_id}/json")
+            return not facts["Running"] and facts
+        return wait_for(ended, LONG, f"{cmd} has ended in {name}")["ExitCode"], output.decode("utf-8", "replace")
 
     def crash(self, name):
         """The program dies as in a segmentation fault or out of memory: SIGKILL from the host, which Docker did not ask for. Returns when
         Docker has noticed."""
-        before = self.inspect(name)["State"]
-        if not before["Pid"]:
-            raise AssertionError(f"{name} does not run: {before}")
+        before = self._running(name)
         os.kill(before["Pid"], signal.SIGKILL)
 
         def noticed():
             now = self.inspect(name)["State"]
             return now["Pid"] != before["Pid"] or now["Status"] != before["Status"]
-        wait_for(noticed, 20, f"the engine notices that {name} has crashed")
+        wait_for(noticed, LONG, f"the engine notices that {name} has crashed")
 
     def crash_and_restart(self, name):
         """A crash after which Docker starts it again. Returns when it runs."""
@@ -172,40 +195,77 @@ class Containers:
         self.crash(name)
         self.wait_restarted(name, before)
 
-    def finish(self, name):
-        """The program ends by itself, in the way in which it takes SIGTERM, without Docker being asked. Returns when it is down."""
-        def asked():
-            if self.status(name) == "exited":
-                return True
-            try:
-                self.exec(name, "kill", "-TERM", "1")  # again and again: its shell may not have set its trap yet
-            except ApiError as error:
-                if error.status not in (404, 409, 500):  # it has ended in the meantime, in one of several ways to say so
-                    raise
-            return self.status(name) == "exited"
-        wait_for(asked, 60, lambda: f"{name} has ended by itself: {self.inspect(name)['State']}", 0.2)
+    def terminate(self, name):
+        """The program ends by itself, in the way in which it takes SIGTERM: from the host, so that Docker was not asked. Not by an exec in it,
+        of which nothing may be left to ask for when the container is down first."""
+        os.kill(self._running(name)["Pid"], signal.SIGTERM)
 
-    def wait_status(self, name, status, timeout=20):
+    def finish(self, name):
+        """As terminate(); returns when it is down."""
+        self.terminate(name)
+        self.wait_status(name, "exited")
+
+    def _running(self, name):
+        """The state of one that has a process."""
+        state = self.inspect(name)["State"]
+        if not state["Pid"]:
+            raise AssertionError(f"{name} does not run: {state}")
+        return state
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    def wait_hears(self, name):
+        """Waits until a program that has its own way to take SIGTERM has come as far as to its trap: as process 1 it is deaf until then."""
+        def hears():
+            state = self._state(name)
+            return not state or not state["Pid"] or processes.hears(state["Pid"], signal.SIGTERM)
+        facts = self._facts(name)
+        if facts and " TERM" in " ".join(facts["Config"]["Cmd"] or ()):
+            wait_for(hears, LONG, f"{name} hears SIGTERM")
+
+    def settle(self, name):
+        """Waits until Docker has heard all that containerd had to tell of this container's pauses.
+
+        It hears of each once more after it has answered the request. Where that comes late, one that was unpaused in the meantime is shown as
+        paused again, for a moment. What containerd tells of one container comes in order: after an exec that has ended nothing older comes.
+        """
+        def told():
+            state = self._state(name)
+            if not state or state["Status"] not in ("running", "paused") or not processes.alive(state["Pid"]):
+                return True
+            if processes.frozen(state["Pid"]) or state["Status"] == "paused":
+                return processes.frozen(state["Pid"]) and state["Status"] == "paused"
+            try:
+                self.exec(name, "true")
+            except ApiError as error:
+                if error.status not in (404, 409):
+                    raise
+                return False
+            return True
+        wait_for(told, LONG, lambda: f"Docker knows whether {name} is paused: {self._state(name)}")
+
+    def wait_status(self, name, status, timeout=LONG):
         wait_for(lambda: self.status(name) == status, timeout, lambda: f"{name} is {status}: {self.inspect(name)['State']}")
 
     def crash_loop(self, name):
-        """Makes a FRAGILE one, which Docker restarts, fail again and again from now on. Returns when it is in backoff, for 1.6 s or more."""
+        """Makes a FRAGILE one, which Docker restarts, fail again and again from now on. Returns when it is in backoff, for 3.2 s or more."""
         self.exec(name, "touch", "/tmp/broken")
         self.crash(name)
         self.wait_backoff(name)
 
-    def wait_backoff(self, name, restarts=4, timeout=20):
+    def wait_backoff(self, name, restarts=6, timeout=LONG):
         """Waits until it has been restarted so often and waits for the next time."""
         def backs_off():
             return self.seen(name).restart_count >= restarts and self.status(name) == "restarting"
         wait_for(backs_off, timeout, lambda: f"{name} is in backoff: {self.inspect(name)['State']}")
 
-    def wait_restarted(self, name, since, timeout=20):
-        """Waits until it runs with another StartedAt than `since` (a Seen): backoff is over."""
+    def wait_restarted(self, name, since, timeout=LONG):
+        """Waits until it runs with another StartedAt than `since` (a Seen), and hears SIGTERM if it ever does: backoff is over."""
         def restarted():
             now = self.seen(name)
             return now.status == "running" and now.started_at != since.started_at
         wait_for(restarted, timeout, lambda: f"{name} is running again: {self.inspect(name)['State']}")
+        self.wait_hears(name)
 
     def remove_all(self, timeout=60):
         """An empty engine: containers and volumes."""
@@ -223,5 +283,14 @@ class Containers:
                 list(pool.map(remove, ids))
             return not self.api.get("/containers/json", all=1)
         wait_for(sweep, timeout, lambda: f"all containers are removed: {self.names()} {refusals[-3:]}")
+        wait_for(self._no_volumes, timeout, "all volumes are removed")
+
+    def _no_volumes(self):
+        """One that whoever removes its container has not let go of yet is in use."""
         for volume in self.api.get("/volumes")["Volumes"] or ():
-            self.api.delete("/volumes/" + volume["Name"], force=1)
+            try:
+                self.api.delete("/volumes/" + volume["Name"], force=1)
+            except ApiError as error:
+                if error.status not in (404, 409):
+                    raise
+        return not self.api.get("/volumes")["Volumes"]

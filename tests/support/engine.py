@@ -15,6 +15,7 @@ from .containers import Containers
 from .wait import NotInTime, wait_for
 
 START_TIMEOUT = 60  # seconds; two is usual
+STOP_TIMEOUT = 60
 
 
 class Engine(Containers):
@@ -73,6 +74,9 @@ class Engine(Containers):
         self.up = True
         if self.downtimes:
             self.downtimes[-1][1] = time.time()
+        for entry in self.api.get("/containers/json"):
+            if entry["State"] == "running":
+                self.wait_hears(entry["Id"])
 
     def stop(self):
         """As `systemctl stop docker`: containers get their SIGTERM, unless live-restore keeps them."""
@@ -88,7 +92,7 @@ class Engine(Containers):
 
     def ensure(self, live_restore=False):
         """An engine that runs with these settings, whatever a test has done to it."""
-        if self.up and not self._is_alive():
+        if self.up and not self._comes_round():
             self._goes_down()
             self._process.kill()
             self._bury()
@@ -159,6 +163,13 @@ class Engine(Containers):
             raise RuntimeError(f"dockerd ended with {self._process.returncode}")
         return self._is_alive()
 
+    def _comes_round(self):
+        """Whether it answers. One that is only slow is waited for: to kill it would cost the containers their end."""
+        try:
+            return wait_for(self._answers, START_TIMEOUT, "dockerd answers")
+        except (NotInTime, RuntimeError):
+            return False
+
     def _is_alive(self):
         try:
             return self.api.raw("GET", "/_ping", timeout=5)[0] == 200
@@ -174,7 +185,7 @@ class Engine(Containers):
         """Waits for the end of dockerd and of containerd, its child, which the kernel kills with it. Where process 1 is slow to reap, the
         next dockerd would take the zombie in the pid file for a containerd that runs, and wait for it in vain."""
         self._reap()
-        wait_for(lambda: not self._containerd(), 20, "containerd is gone")
+        wait_for(lambda: not self._containerd(), STOP_TIMEOUT, "containerd is gone")
         _unlink(self.folder + "/exec/containerd/containerd.pid")
 
     def _goes_down(self):
@@ -184,7 +195,7 @@ class Engine(Containers):
 
     def _reap(self):
         if self._process:
-            self._process.wait(60)
+            self._process.wait(STOP_TIMEOUT)
             self._process = None
 
     def _shim_sockets(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT-0
 """Finding and ending what an engine left behind: processes, mounts and cgroups, all told by a token that nobody else has."""
 import os
+import re
 import signal
 import subprocess
 
@@ -24,6 +25,12 @@ def alive(pid):
 def program(pid):
     """The kernel's name for it: no path, 15 characters."""
     return _read(f"/proc/{pid}/comm").strip()
+
+
+def hears(pid, number):
+    """Whether it has a handler for that signal by now. One that is not there has nothing to set up any more."""
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", _read(f"/proc/{pid}/status"), re.MULTILINE)
+    return not caught or bool(int(caught.group(1), 16) >> (number - 1) & 1)
 
 
 def named(token):
@@ -88,6 +95,18 @@ def enter_cgroup(token):
             os.makedirs(os.path.join(root, token), exist_ok=True)
             with open(os.path.join(root, token, "cgroup.procs"), "w", encoding="ascii") as file:
                 file.write(str(os.getpid()))
+
+
+def frozen(pid):
+    """Whether a cgroup's freezer holds it: the kernel's own word, where Docker may not have heard yet."""
+    for _, controllers, path in (line.split(":", 2) for line in _read(f"/proc/{pid}/cgroup").splitlines()):
+        for root, kind, options in _hierarchies():
+            if kind == "cgroup" and controllers == "freezer" and "freezer" in options and \
+                    _read(root + path + "/freezer.state").strip() in ("FREEZING", "FROZEN"):
+                return True
+            if kind == "cgroup2" and not controllers and "frozen 1" in _read(root + path + "/cgroup.events"):
+                return True
+    return False
 
 
 def thaw(token):
