@@ -49,6 +49,7 @@ class Eins:
     key out). `env` is added to an otherwise clean environment; `prefix` starts the command line (see use_network)."""
 
     def __init__(self, engine, region=None, folder=None):
+        self.engine = engine
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="eins-check-")
         self.folder = folder or self._temporary.name
         self._region = region
