@@ -4,8 +4,9 @@ import pytest
 
 from support import scripted_faults as faults
 from support.agent import Agent
-from support.containers import DEAF
+from support.containers import DEAF, LONG
 from support.host import FREE, Host
+from support.outage import make_patient
 from support.wait import wait_for
 
 GREEDY = ["sh", "-c", "while [ ! -e /tmp/eat ]; do sleep 0.05; done; rm /tmp/eat; exec tail /dev/zero"]
@@ -14,13 +15,14 @@ MEMORY = 24 << 20  # bytes
 
 @pytest.fixture
 def adopt(eins):
-    eins.conf["docker"]["recovery"] = "adopt"
+    eins.conf["docker"].update(recovery="adopt", agent_wait=LONG)
 
 
 @pytest.fixture
 def host(certificates):
-    with Host(certificates) as host:
-        host.eins.conf["docker"].update(recovery="adopt", agent_wait=20)
+    with Host(certificates, timeout=LONG) as host:
+        host.eins.conf["docker"].update(recovery="adopt", agent_wait=LONG)
+        make_patient(host.eins)
         yield host
 
 
@@ -34,10 +36,11 @@ def brings_agents(host):
 
 
 def eat_memory(docker, name):
-    """It takes more than it may have, the kernel ends it, and Docker starts it again."""
+    """It takes more than it may have, the kernel ends it, and Docker starts it again. Returns when Docker has also heard why it ended."""
     before = docker.seen(name)
     docker.exec(name, "touch", "/tmp/eat")
-    docker.wait_restarted(name, before, 60)
+    docker.wait_restarted(name, before)
+    docker.settle(name)
 
 
 def test_what_was_restarted_runs_on_and_a_fresh_agent_takes_it_over(docker, agent, ecs_init, adopt, eins, outage):
@@ -158,7 +161,6 @@ def test_one_that_cannot_be_restarted_is_replaced_by_the_next_check(host):
 
 def test_the_host_is_never_left_without_an_agent(host):
     """The check that renews it is killed, and nobody else brings one: the next one does."""
-    host.eins.conf["docker"]["agent_wait"] = 1
     web = host.engine.run("web")
     host.before()
     host.begin()
@@ -166,9 +168,11 @@ def test_the_host_is_never_left_without_an_agent(host):
     running = host.engine.seen(web)
     host.region.mode = "forbidden"
     check = host.eins.popen()
-    wait_for(lambda: host.agent.status != "paused", 20, "the old agent is killed")
+    wait_for(lambda: host.agent.status != "paused", LONG, "the old agent is killed")
     check.kill()
     check.wait()
+    assert host.agent.status == "exited"
+    host.eins.conf["docker"]["agent_wait"] = 1
     host.again()
     assert host.agent.status == "running" and host.owed() == []
     assert host.engine.seen(web) == running._replace(policy="no")

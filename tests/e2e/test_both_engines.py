@@ -2,16 +2,16 @@
 """Whole outages, each played on a real engine and on the scripted one: what Docker shows, what the state holds and what the log says after every
 check must be the same, so that what other tests prove on the scripted engine holds for a real one."""
 import concurrent.futures
-import os
 import re
-import signal
 
 import pytest
 
 from support.agent import EcsInit
-from support.containers import DEAF, EXIT_143
+from support.containers import DEAF, EXIT_143, LONG
 from support.host import FREE, HELD, Host
+from support.outage import make_patient
 from support.scripted_engine import ScriptedEngine
+from support.wait import wait_for
 
 
 class Trace:
@@ -23,8 +23,9 @@ class Trace:
         self._first = {}
 
     def check(self, step, code=0):
-        """One check, and a page about it."""
+        """One check, and a page about it when Docker knows what has come of it."""
         result = step(code=code)
+        self.host.engine.settle(self.host.agent.name)
         self.pages.append({"check": step.__name__, "docker": self.docker(), "state": self._state(), "log": self._log(result)})
         return result
 
@@ -55,15 +56,6 @@ class Trace:
 
 def short(name):
     return name.removeprefix("ecs-demo-1-").rpartition("-")[0] if name.startswith("ecs-demo-1-") else name
-
-
-def finish(host, name):
-    """The program ends by itself, with 0."""
-    if isinstance(host.engine, ScriptedEngine):
-        host.engine.finish(name)
-    else:
-        os.kill(host.engine.inspect(name)["State"]["Pid"], signal.SIGTERM)  # which Docker did not ask for
-    host.engine.wait_status(name, "exited")
 
 
 def fill_event_log(host):
@@ -112,8 +104,7 @@ def one_that_finishes_stays_down(host, check):
     web, job = host.engine.run("web"), host.engine.run("job")
     check(host.before)
     check(host.begin)
-    host.engine.exec(job, "true")  # it has come as far as to its trap
-    finish(host, job)
+    host.engine.finish(job)
     check(host.again)
     assert host.engine.status(job) == "exited" and host.engine.exit_code(job) == 0
     check(host.end)
@@ -141,7 +132,6 @@ def one_that_a_person_stops_stays_down(host, check):
     failing = host.engine.run("failing", EXIT_143)
     check(host.before)
     check(host.begin)
-    host.engine.exec(failing, "true")
     for name in (deaf, failing):
         host.engine.stop_container(name)
     check(host.again)
@@ -199,8 +189,13 @@ def one_that_waits_for_its_restart_is_replaced(host, check):
     check(host.begin)
     for _ in range(5):
         host.crash(worker)
-    host.engine.crash(worker)
-    host.engine.wait_status(worker, "restarting")  # for 3.2 s
+
+    def waits():
+        """For 3.2 s or more; when that was missed it crashes once more."""
+        if host.engine.status(worker) == "running":
+            host.engine.crash(worker)
+        return host.engine.status(worker) == "restarting"
+    wait_for(waits, LONG, f"{worker} waits for its restart")
     check(host.end)
     host.assert_connected([web], gone=[worker])
 
@@ -241,7 +236,7 @@ def an_agent_that_comes_unpaused_is_paused_again(host, check):
 
 
 def an_agent_that_has_lost_events_is_renewed(host, check):
-    host.eins.conf["docker"]["agent_wait"] = 30
+    host.eins.conf["docker"]["agent_wait"] = LONG
     web, worker = host.engine.run("web"), host.engine.run("worker")
     with EcsInit(host.agent, first_delay=0.3) as ecs_init:
         check(host.before)
@@ -283,7 +278,8 @@ STORIES = [value for value in list(globals().values()) if getattr(value, "__code
 
 def play(story, certificates, engine):
     """Returns the pages of its trace."""
-    with Host(certificates, engine=engine) as host:
+    with Host(certificates, timeout=LONG, engine=engine) as host:
+        make_patient(host.eins)
         trace = Trace(host)
         trace.docker()
         story(host, trace.check)

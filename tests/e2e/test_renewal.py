@@ -5,15 +5,16 @@ import time
 import pytest
 
 from support.agent import EcsInit
-from support.containers import DEAF
+from support.containers import DEAF, LONG
 from support.events import events, flood
+from support.outage import make_patient
 from support.wait import wait_for
 
 
 @pytest.fixture
 def missed(docker, agent, eins, outage):
     """An outage in which one container was restarted and more happened than Docker's event log holds. The paused agent's id."""
-    eins.conf["docker"]["agent_wait"] = 20
+    eins.conf["docker"]["agent_wait"] = LONG
     web = docker.run("web", DEAF, stop_timeout=0)
     docker.run("quiet")
     outage.before()
@@ -76,7 +77,8 @@ def test_the_agent_is_killed_only_when_all_else_is_done(docker, agent, ecs_init,
     assert max(tasks) < min(agents), done
 
 
-def test_a_container_that_a_person_removed_may_have_been_missed_too(docker, agent, ecs_init, outage):
+def test_a_container_that_a_person_removed_may_have_been_missed_too(docker, agent, ecs_init, eins, outage):
+    eins.conf["docker"]["agent_wait"] = LONG
     web = docker.run("web")
     outage.before()
     outage.begin()
@@ -118,8 +120,10 @@ def test_keep_never_renews(docker, agent, missed, eins, outage):
 def interrupted(docker, agent, missed, region, eins):
     """A check that was killed while it waited for the fresh agent. Returns the old agent's id."""
     region.mode = "forbidden"
+    make_patient(eins)
+    eins.conf["docker"]["agent_wait"] = 5 * LONG
     check = eins.popen()
-    wait_for(lambda: agent.status in ("exited", "gone"), 20, "the old agent is killed")
+    wait_for(lambda: agent.status in ("exited", "gone"), LONG, "the old agent is killed")
     check.kill()
     check.wait()
     return missed
