@@ -6,7 +6,6 @@ from support import scripted_faults as faults
 from support.agent import Agent
 from support.containers import DEAF, LONG
 from support.host import FREE, Host
-from support.outage import make_patient
 from support.wait import wait_for
 
 GREEDY = ["sh", "-c", "while [ ! -e /tmp/eat ]; do sleep 0.05; done; rm /tmp/eat; exec tail /dev/zero"]
@@ -22,7 +21,6 @@ def adopt(eins):
 def host(certificates):
     with Host(certificates, timeout=LONG) as host:
         host.eins.conf["docker"].update(recovery="adopt", agent_wait=LONG)
-        make_patient(host.eins)
         yield host
 
 

@@ -9,8 +9,6 @@ import pytest
 from support.agent import EcsInit
 from support.containers import DEAF, EXIT_143, LONG
 from support.host import FREE, HELD, Host
-from support.outage import make_patient
-from support.scripted_engine import ScriptedEngine
 from support.wait import wait_for
 
 
@@ -279,7 +277,6 @@ STORIES = [value for value in list(globals().values()) if getattr(value, "__code
 def play(story, certificates, engine):
     """Returns the pages of its trace."""
     with Host(certificates, timeout=LONG, engine=engine) as host:
-        make_patient(host.eins)
         trace = Trace(host)
         trace.docker()
         story(host, trace.check)

@@ -7,7 +7,6 @@ import pytest
 
 from support.containers import DEAF, EXIT_143, LONG
 from support.events import events, flood
-from support.outage import make_patient
 from support.wait import wait_for
 
 KEPT = ("on-failure", 0)
@@ -39,7 +38,6 @@ def test_the_agent_is_paused_first_and_then_docker_restarts_what_fails(docker, a
     outage.before()
     before, since = docker.view(), time.time()
     region.mode = "refused"
-    make_patient(eins)
     result = eins.check("--retries=3")
     expected = {name: seen._replace(policy="on-failure", retries=3) for name, seen in before.items()}
     expected["ecs-agent"] = before["ecs-agent"]._replace(status="paused")
@@ -306,7 +304,6 @@ def test_an_agent_that_was_paused_in_the_outage_is_given_back_whoever_did_it(doc
 
 def test_docker_is_touched_only_after_fall_failures_and_rise_answers_in_a_row(docker, agent, region, eins):
     eins.conf["region"].update(fall=3, rise=2)
-    make_patient(eins)
     docker.run("web")
     eins.check()
     connected = docker.view()

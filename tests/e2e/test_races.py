@@ -10,7 +10,6 @@ from support import scripted_faults as faults
 from support.agent import EcsInit
 from support.containers import LONG
 from support.host import FREE, HELD, Host
-from support.outage import make_patient
 from support.wait import wait_for
 
 LIVES = [0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16]  # seconds until each of them crashes
@@ -26,7 +25,6 @@ TRIES = range(2, 100)  # of one request in one check: more than once, and not fo
 @pytest.fixture
 def host(certificates):
     with Host(certificates, timeout=LONG) as host:
-        make_patient(host.eins)
         yield host
 
 

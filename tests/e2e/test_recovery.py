@@ -4,7 +4,6 @@ import pytest
 
 from support.containers import DEAF, EXIT_143, FRAGILE, LABEL, LONG
 from support.events import events, moment_after
-from support.outage import make_patient
 from support.wait import wait_for
 
 SIGTERM = 15
@@ -205,7 +204,6 @@ def test_what_ignores_its_stop_is_stopped_side_by_side_each_in_its_own_time(dock
 
     def ended():
         return {event.name: event.time for event in events(docker, since) if event.action == "die"}
-    make_patient(eins)
     outage.region.mode = "forbidden"
     check = eins.popen()
     wait_for(lambda: set(asked()) == set(names), LONG, lambda: f"all are asked to stop, none of them waits for another: {asked()}")

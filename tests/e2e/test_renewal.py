@@ -7,7 +7,6 @@ import pytest
 from support.agent import EcsInit
 from support.containers import DEAF, LONG
 from support.events import events, flood
-from support.outage import make_patient
 from support.wait import wait_for
 
 
@@ -120,7 +119,6 @@ def test_keep_never_renews(docker, agent, missed, eins, outage):
 def interrupted(docker, agent, missed, region, eins):
     """A check that was killed while it waited for the fresh agent. Returns the old agent's id."""
     region.mode = "forbidden"
-    make_patient(eins)
     eins.conf["docker"]["agent_wait"] = 5 * LONG
     check = eins.popen()
     wait_for(lambda: agent.status in ("exited", "gone"), LONG, "the old agent is killed")

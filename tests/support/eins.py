@@ -8,10 +8,12 @@ import subprocess
 import tempfile
 import time
 
+from .region import STATUS
+
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Seconds for a region that answers at once: a stall of the machine is no outage. The least that can be long beside a run's own limit.
 PATIENT = {"connect_timeout": 40, "timeout": 60}
-AT_ONCE = ("forbidden", "ok", "refused")  # its modes that are known not to keep anybody waiting
+AT_ONCE = ("refused", *STATUS)  # its modes that are known not to keep anybody waiting
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

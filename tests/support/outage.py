@@ -1,20 +1,6 @@
 # SPDX-License-Identifier: MIT-0
 """The story that most tests tell: connected, an outage, the region is back."""
-import contextlib
-
 from .agent import NAME
-from .region import STATUS
-
-PROMPT = ("refused", *STATUS)  # modes of a region that does what it does at once
-PATIENCE = {"connect_timeout": 60, "timeout": 60}  # seconds
-
-
-def make_patient(eins):
-    """For where no region is slow on purpose: what it answers counts, however long the machine has stood still. Not where a test has set
-    deadlines of its own."""
-    region = eins.conf["region"]
-    if not region.keys() & PATIENCE.keys():
-        region.update(PATIENCE)
 
 
 class Outage:
@@ -44,18 +30,7 @@ class Outage:
 
     def _step(self, mode, phase, code=0):
         self.region.mode = mode
-        with self._patience(mode):
-            result = self.eins.check(code=code)
+        result = self.eins.check(code=code)
         if self.eins.phase != phase:
             raise AssertionError(f"the phase is {self.eins.phase}, not {phase}\n{result}")
         return result
-
-    @contextlib.contextmanager
-    def _patience(self, mode):
-        before = dict(self.eins.conf["region"])
-        if mode in PROMPT:
-            make_patient(self.eins)
-        try:
-            yield
-        finally:
-            self.eins.conf["region"] = before
