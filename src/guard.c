@@ -12,14 +12,6 @@
 
 #define DESCRIPTORS 256 /* more than a check ever has */
 
-static const struct {
-    int timer;
-    int signal;
-} clocks[] = {
-    [GUARD_WALL] = {ITIMER_REAL, SIGALRM},
-    [GUARD_PROCESSOR] = {ITIMER_PROF, SIGPROF},
-};
-
 /* shutdown() may be called in a signal's handler; what is no socket does not mind. */
 static void cut_connections(int number)
 {
@@ -31,26 +23,34 @@ static void cut_connections(int number)
     errno = saved;
 }
 
+static void set_timer(enum guard_clock clock, int seconds)
+{
+    const struct itimerval once = {.it_value.tv_sec = seconds}; /* 0 stops it */
+
+    if (clock == GUARD_WALL)
+        setitimer(ITIMER_REAL, &once, NULL);
+    else
+        setitimer(ITIMER_PROF, &once, NULL);
+}
+
 /* OpenSSL reads on for as long as handshake messages come that it may ignore, and libcurl (to 7.88) as long as the body
  * of a proxy's refusal does: neither looks at a clock meanwhile. */
 void guard_arm(enum guard_clock clock, int seconds)
 {
     struct sigaction action = {.sa_handler = cut_connections, .sa_flags = SA_RESTART};
-    const struct itimerval once = {.it_value.tv_sec = seconds};
+    int number = clock == GUARD_WALL ? SIGALRM : SIGPROF;
     sigset_t alarms;
 
     sigemptyset(&action.sa_mask);
-    sigaction(clocks[clock].signal, &action, NULL);
+    sigaction(number, &action, NULL);
     sigemptyset(&alarms);
-    sigaddset(&alarms, clocks[clock].signal);
+    sigaddset(&alarms, number);
     sigprocmask(SIG_UNBLOCK, &alarms, NULL);
-    setitimer(clocks[clock].timer, &once, NULL);
+    set_timer(clock, seconds);
 }
 
 void guard_disarm(void)
 {
-    const struct itimerval never = {.it_value.tv_sec = 0};
-
-    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
-        setitimer(clocks[i].timer, &never, NULL);
+    set_timer(GUARD_WALL, 0);
+    set_timer(GUARD_PROCESSOR, 0);
 }
