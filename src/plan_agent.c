@@ -38,21 +38,16 @@ bool plan_events_lost(const struct planner *p, size_t removals)
 {
     const struct container *agent = &p->seen->agent;
     bool has_pause = false;
-    size_t count = 0;
 
     for (size_t i = 0; i < p->seen->event_count; i++) {
         const struct event *event = &p->seen->events[i];
 
-        if (event->kind == EVENT_PAUSE && strcmp(event->id, agent->id) == 0) {
-            has_pause = true;
-            count = 0;
-        }
-        count++;
+        has_pause |= event->kind == EVENT_PAUSE && strcmp(event->id, agent->id) == 0;
     }
     /* Where its pause is not in the log there were more events since than the log holds, or they are another dockerd's:
      * with live-restore the agent stays frozen when dockerd is restarted, but its stream ended with the old one. */
     return p->seen->events_asked != INSPECT_DONE || !has_pause ||
-           count + removals * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
+           p->seen->event_count + removals * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
 }
 
 static void add_await(struct planner *p, const struct op *kill, enum op_reason reason, const char *old)

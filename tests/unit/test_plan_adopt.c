@@ -48,6 +48,37 @@ static void agent_is_thawed_when_nothing_was_restarted(void **unused)
     stage_clear(&s);
 }
 
+static void agent_is_renewed_for_what_only_ended_if_it_cannot_have_heard_of_it(void **unused)
+{
+    (void)unused;
+    for (int lost = 0; lost < 2; lost++) {
+        struct stage s;
+
+        begin(&s);
+        world_exit(&s.world, s.web, 0);
+        world_noise(&s.world, lost == 1 ? WORLD_RING : 0);
+        check(&s, REACH_REACHABLE,
+              lost == 1 ? "restore:web restore:db kill-agent await-agent" : "restore:web restore:db unpause-agent");
+        stage_clear(&s);
+    }
+}
+
+static void nothing_is_restarted_for_an_agent_that_others_have_paused(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_set(&s);
+    s.eins.conf.recovery = RECOVERY_ADOPT;
+    world_pause_agent(&s.world);
+    check(&s, REACH_REACHABLE, "");
+    check(&s, REACH_UNREACHABLE, "hold:web hold:db");
+    world_exit(&s.world, s.web, 0);
+    s.db->shown.oom_killed = true;
+    check(&s, REACH_REACHABLE, "restore:web restore:db");
+    stage_clear(&s);
+}
+
 static void agent_is_renewed_for_what_a_person_removed(void **unused)
 {
     struct stage s;
@@ -335,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_restarted_runs_on_and_the_agent_is_renewed),
         cmocka_unit_test(agent_is_thawed_when_nothing_was_restarted),
+        cmocka_unit_test(agent_is_renewed_for_what_only_ended_if_it_cannot_have_heard_of_it),
+        cmocka_unit_test(nothing_is_restarted_for_an_agent_that_others_have_paused),
         cmocka_unit_test(agent_is_renewed_for_what_a_person_removed),
         cmocka_unit_test(what_runs_after_it_was_out_of_memory_is_restarted_first),
         cmocka_unit_test(what_runs_with_an_error_mark_is_restarted_first),

@@ -104,9 +104,9 @@ static void agent_that_went_before_it_could_be_thawed_is_owed_nothing(void **unu
     stage_clear(&s);
 }
 
-/* Whether the agent is renewed when so many containers were restarted in the outage; the only event in the log is the
- * pause of the agent that has this id. */
-static bool renews(size_t restarted, enum inspected events_asked, const char *paused)
+/* Whether the agent is renewed when so many containers were restarted in the outage; the only event in the log is this
+ * one, of the container that has this id. */
+static bool renews(size_t restarted, enum inspected events_asked, enum event_kind kind, const char *id)
 {
     const struct conf conf = {.fall = 1, .rise = 1, .agent = "ecs-agent", .agent_wait = 20};
     const struct verdict verdict = {.reach = REACH_REACHABLE, .now = 2000};
@@ -117,8 +117,8 @@ static bool renews(size_t restarted, enum inspected events_asked, const char *pa
 
     seen.events = calloc(1, sizeof *seen.events);
     assert_non_null(seen.events);
-    seen.events[0] = (struct event){.kind = EVENT_PAUSE};
-    text_copy(seen.events[0].id, MODEL_ID_SIZE, paused);
+    seen.events[0] = (struct event){.kind = kind};
+    text_copy(seen.events[0].id, MODEL_ID_SIZE, id);
     seen.event_count = 1;
     assert_int_equal(state_copy(&empty, restarted, &state), 0);
     state.agent = (struct state_agent){.id = "agent", .paused_by_eins = true, .paused_at = 1000};
@@ -150,21 +150,22 @@ static bool renews(size_t restarted, enum inspected events_asked, const char *pa
 static void agent_is_renewed_when_the_removals_alone_are_more_than_it_can_hold(void **unused)
 {
     (void)unused;
-    assert_false(renews(142, INSPECT_DONE, "agent"));
-    assert_true(renews(143, INSPECT_DONE, "agent"));
+    assert_false(renews(142, INSPECT_DONE, EVENT_PAUSE, "agent"));
+    assert_true(renews(143, INSPECT_DONE, EVENT_PAUSE, "agent"));
 }
 
 static void agent_is_renewed_to_be_safe_when_the_events_cannot_be_had(void **unused)
 {
     (void)unused;
-    assert_false(renews(1, INSPECT_DONE, "agent"));
-    assert_true(renews(1, INSPECT_FAILED, "agent"));
+    assert_false(renews(1, INSPECT_DONE, EVENT_PAUSE, "agent"));
+    assert_true(renews(1, INSPECT_FAILED, EVENT_PAUSE, "agent"));
 }
 
 static void agent_whose_pause_is_not_among_the_events_is_renewed_to_be_safe(void **unused)
 {
     (void)unused;
-    assert_true(renews(1, INSPECT_DONE, "another"));
+    assert_true(renews(1, INSPECT_DONE, EVENT_PAUSE, "another"));
+    assert_true(renews(1, INSPECT_DONE, EVENT_OTHER, "agent")); /* its health check */
 }
 
 int main(void)
