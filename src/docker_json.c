@@ -284,14 +284,14 @@ int docker_json_inspect(const char *text, size_t length, struct container *conta
     return 0;
 }
 
-/* False for an entry that is not understood: one too few, and events that the agent has lost would not be noticed. */
+/* False for an entry that is not understood: one too few, and a container that a person stopped would be started. */
 static bool read_event(json_object *object, struct event *ret_event)
 {
     static const struct {
         const char *action;
         enum event_kind kind;
-    } kinds[] = {
-        {"start", EVENT_START}, {"die", EVENT_DIE}, {"stop", EVENT_STOP}, {"kill", EVENT_KILL}, {"pause", EVENT_PAUSE}};
+    } kinds[] = {{"start", EVENT_START}, {"die", EVENT_DIE},     {"stop", EVENT_STOP},
+                 {"kill", EVENT_KILL},   {"pause", EVENT_PAUSE}, {"unpause", EVENT_UNPAUSE}};
     struct event event = {0};
     const char *type = json_member_text(object, "Type"), *action = json_member_text(object, "Action");
     json_object *actor = json_member(object, "Actor", json_type_object);

@@ -5,7 +5,7 @@
 
 enum guard_clock {
     GUARD_WALL,      /* for what must have ended by then, whatever has become of it */
-    GUARD_PROCESSOR, /* for what must not go on and on: a process that is stalled, as its host may be, is none */
+    GUARD_PROCESSOR, /* for what must not go on and on; while the process or its host stands still it does not count */
 };
 
 /* From now on libcurl has that many seconds to come back. Then every connection of this process is cut, by a signal,

@@ -171,7 +171,7 @@ static void explain(struct http_request *request, CURLcode result)
         snprintf(request->failure, sizeof request->failure, "out of memory");
     else if (result == CURLE_OUT_OF_MEMORY) /* libcurl before 8.6 calls both so */
         snprintf(request->failure, sizeof request->failure, "out of memory, or a line of its headers does not end");
-    else if (result == CURLE_OPERATION_TIMEDOUT && connected_after == 0 && request->timeout > CONNECT_TIMEOUT)
+    else if (result == CURLE_OPERATION_TIMEDOUT && connected_after == 0)
         snprintf(request->failure, sizeof request->failure, "no connection within %ld s", CONNECT_TIMEOUT);
     else if (result == CURLE_OPERATION_TIMEDOUT)
         snprintf(request->failure, sizeof request->failure, "no complete reply within %d s", request->timeout);

@@ -72,7 +72,7 @@ struct container {
 };
 
 /* One entry of the engine's event log that concerns a container. */
-enum event_kind { EVENT_OTHER, EVENT_START, EVENT_DIE, EVENT_STOP, EVENT_KILL, EVENT_PAUSE };
+enum event_kind { EVENT_OTHER, EVENT_START, EVENT_DIE, EVENT_STOP, EVENT_KILL, EVENT_PAUSE, EVENT_UNPAUSE };
 
 struct event {
     enum event_kind kind;

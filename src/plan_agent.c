@@ -34,7 +34,7 @@ bool plan_owns_pause(const struct planner *p)
     return p->seen->agent.status == STATUS_PAUSED && (recorded ? known->paused_by_eins : p->plan->next.fresh);
 }
 
-bool plan_events_lost(const struct planner *p, size_t removals)
+bool plan_events_lost(const struct planner *p, size_t changed)
 {
     const struct container *agent = &p->seen->agent;
     bool has_pause = false;
@@ -42,12 +42,16 @@ bool plan_events_lost(const struct planner *p, size_t removals)
     for (size_t i = 0; i < p->seen->event_count; i++) {
         const struct event *event = &p->seen->events[i];
 
-        has_pause |= event->kind == EVENT_PAUSE && strcmp(event->id, agent->id) == 0;
+        if (strcmp(event->id, agent->id) != 0)
+            continue;
+        if (event->kind == EVENT_UNPAUSE && !has_pause)
+            return true; /* it was thawed in the meantime, after nobody knows how many */
+        has_pause |= event->kind == EVENT_PAUSE;
     }
     /* Where its pause is not in the log there were more events since than the log holds, or they are another dockerd's:
      * with live-restore the agent stays frozen when dockerd is restarted, but its stream ended with the old one. */
     return p->seen->events_asked != INSPECT_DONE || !has_pause ||
-           p->seen->event_count + removals * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
+           p->seen->event_count + changed * EVENTS_PER_REMOVAL > EVENTS_AGENT_HOLDS;
 }
 
 static void add_await(struct planner *p, const struct op *kill, enum op_reason reason, const char *old)

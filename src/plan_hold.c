@@ -279,6 +279,12 @@ void plan_hold(struct planner *p)
 
     /* The agent first, on nothing but the list: it must be frozen before it sees a container die or a policy change. */
     hold_agent(p);
+    for (size_t i = next->container_count; i-- > 0;) {
+        struct state_container *known = &next->containers[i];
+
+        if (known->takeover == TAKEOVER_NONE && model_find(p->seen, known->id) == NULL && !plan_owns_pause(p))
+            state_remove(next, known); /* an agent that is awake knows that it has gone */
+    }
     if (!plan_all_inspected(p)) {
         p->plan->wants |= WANT_INSPECT;
         return;
@@ -292,11 +298,7 @@ void plan_hold(struct planner *p)
     for (size_t i = next->container_count; i-- > 0;) {
         struct state_container *known = &next->containers[i];
 
-        if (model_find(p->seen, known->id) != NULL)
-            continue;
-        if (known->takeover == TAKEOVER_NONE && !plan_owns_pause(p))
-            state_remove(next, known);
-        else
+        if (model_find(p->seen, known->id) == NULL)
             known->running = known->starting = false; /* kept until recovery: the agent has to learn of it */
     }
     /* Whether one that could not be looked at went down with the engine is the next check's to find out. */

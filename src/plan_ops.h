@@ -25,9 +25,9 @@ void plan_recover(struct planner *p);
  * known to be paused before. */
 bool plan_owns_pause(const struct planner *p);
 
-/* Whether the paused agent, when thawed, may never learn what became of its containers meanwhile; the removals that are
- * to come are counted in. True also when the engine's events cannot be had. */
-bool plan_events_lost(const struct planner *p, size_t removals);
+/* Whether the paused agent, when thawed, may never learn what became of its containers meanwhile. True also when the
+ * engine's events cannot be had. changed: no more than so many containers are still to be removed. */
+bool plan_events_lost(const struct planner *p, size_t changed);
 
 /* Gives ECS its agent back when all else is done: thaws it, or renews it when it may have lost events, or when it has
  * to look anew at what was adopted. changed: how many kept containers it has to learn of. */

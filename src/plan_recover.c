@@ -107,6 +107,7 @@ static void decide(struct planner *p, struct state_container *known, size_t *cha
     if (container->inspected != INSPECT_DONE) {
         plan_ops_note(p->plan, NOTE_NOT_UNDERSTOOD, known->id, known->name);
         p->plan->incomplete = true;
+        *ended += !model_is_up(container->status);
         return;
     }
     plan_count_restarts(p, known, container);
@@ -186,14 +187,15 @@ void plan_recover(struct planner *p)
 
     if (!plan_all_inspected(p))
         p->plan->wants |= WANT_INSPECT;
-    if (p->seen->events_asked == INSPECT_NOT_YET && plan_owns_pause(p))
+    if (p->seen->events_asked == INSPECT_NOT_YET && plan_owns_pause(p) && !plan_keeps(p))
         p->plan->wants |= WANT_EVENTS;
     if (p->plan->wants != 0)
         return;
     for (size_t i = next->container_count; i-- > 0;) {
         if (next->containers[i].takeover != TAKEOVER_NONE)
             decide(p, &next->containers[i], &changed, &ended);
-        else /* given back by an earlier check, which did not come to thaw the agent */
+        else /* from before the pause, which costs a renewal at worst; or given back by a check that did not come to
+                thaw the agent */
             ended += !is_up_now(p, &next->containers[i]);
     }
     if (plan_owns_pause(p) && plan_events_lost(p, 0))

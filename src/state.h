@@ -55,7 +55,7 @@ struct state_container {
 struct state_agent {
     char id[MODEL_ID_SIZE]; /* the agent that was found paused or that eins paused, or empty */
     bool paused_by_eins;
-    int64_t paused_at;            /* seconds since the epoch; 0 when unknown */
+    int64_t paused_at;            /* seconds since the epoch, for people; 0 when unknown */
     char renewing[MODEL_ID_SIZE]; /* the agent that eins means to replace by a fresh one, or empty */
     int64_t renew_since;
 };

@@ -207,7 +207,7 @@ static void show_events(const struct fuzz_docker *docker, struct fuzz_bytes *byt
 
         size_t place = fuzz_below(bytes, FUZZ_BOXES + 1);
 
-        event->kind = (enum event_kind)fuzz_below(bytes, EVENT_PAUSE + 1);
+        event->kind = (enum event_kind)fuzz_below(bytes, EVENT_UNPAUSE + 1);
         event->signal = event->kind == EVENT_KILL ? (int)fuzz_below(bytes, 16) : 0;
         memcpy(event->id, place < FUZZ_BOXES ? docker->boxes[place].id : docker->agent.id, sizeof event->id);
     }

@@ -17,7 +17,7 @@ static void a_recorded_event_log_shows_who_stopped_what(void **state)
         struct body body = recorded(versions[v], "events.json");
         struct event *log = NULL;
         struct error error = {0};
-        size_t count = 0, lines = 0, kinds[EVENT_PAUSE + 1] = {0}, of_containers = 0, killed = 0, terminated = 0;
+        size_t count = 0, lines = 0, kinds[EVENT_UNPAUSE + 1] = {0}, of_containers = 0, killed = 0, terminated = 0;
 
         for (size_t i = 0; i < body.length; i++)
             lines += body.text[i] == '\n';
@@ -40,6 +40,7 @@ static void a_recorded_event_log_shows_who_stopped_what(void **state)
         assert_int_equal(kinds[EVENT_STOP], 2);
         assert_int_equal(kinds[EVENT_KILL], 3);
         assert_int_equal(kinds[EVENT_PAUSE], 2);
+        assert_int_equal(kinds[EVENT_UNPAUSE], 1);
         assert_int_equal(killed, 2);
         assert_int_equal(terminated, 1);
         assert_int_equal(log[0].kind, EVENT_OTHER); /* "create" */
@@ -117,22 +118,32 @@ static void events_need_no_line_of_their_own(void **state)
     }
 }
 
-static void only_five_actions_of_containers_matter(void **state)
+static void only_six_actions_of_containers_matter(void **state)
 {
     static const struct {
         const char *type, *action;
         enum event_kind kind;
         int signal;
     } cases[] = {
-        {"container", "start", EVENT_START, 0},   {"container", "die", EVENT_DIE, 0},
-        {"container", "stop", EVENT_STOP, 0},     {"container", "kill", EVENT_KILL, 15},
-        {"container", "create", EVENT_OTHER, 0},  {"container", "destroy", EVENT_OTHER, 0},
-        {"container", "pause", EVENT_PAUSE, 0},   {"container", "exec_start: sh -c start", EVENT_OTHER, 0},
-        {"container", "restart", EVENT_OTHER, 0}, {"container", "oom", EVENT_OTHER, 0},
-        {"container", "KILL", EVENT_OTHER, 0},    {"container", "", EVENT_OTHER, 0},
-        {"container", "die ", EVENT_OTHER, 0},    {"network", "kill", EVENT_OTHER, 0},
-        {"volume", "die", EVENT_OTHER, 0},        {"plugin", "start", EVENT_OTHER, 0},
-        {"Container", "start", EVENT_OTHER, 0},   {"", "stop", EVENT_OTHER, 0},
+        {"container", "start", EVENT_START, 0},
+        {"container", "die", EVENT_DIE, 0},
+        {"container", "stop", EVENT_STOP, 0},
+        {"container", "kill", EVENT_KILL, 15},
+        {"container", "create", EVENT_OTHER, 0},
+        {"container", "destroy", EVENT_OTHER, 0},
+        {"container", "pause", EVENT_PAUSE, 0},
+        {"container", "exec_start: sh -c start", EVENT_OTHER, 0},
+        {"container", "unpause", EVENT_UNPAUSE, 0},
+        {"container", "restart", EVENT_OTHER, 0},
+        {"container", "oom", EVENT_OTHER, 0},
+        {"container", "KILL", EVENT_OTHER, 0},
+        {"container", "", EVENT_OTHER, 0},
+        {"container", "die ", EVENT_OTHER, 0},
+        {"network", "kill", EVENT_OTHER, 0},
+        {"volume", "die", EVENT_OTHER, 0},
+        {"plugin", "start", EVENT_OTHER, 0},
+        {"Container", "start", EVENT_OTHER, 0},
+        {"", "stop", EVENT_OTHER, 0},
     };
 
     (void)state;
@@ -174,7 +185,7 @@ int main(void)
         cmocka_unit_test(a_field_of_an_event_that_is_missing_or_of_another_type_is_an_error),
         cmocka_unit_test(an_event_log_without_entries_is_empty),
         cmocka_unit_test(events_need_no_line_of_their_own),
-        cmocka_unit_test(only_five_actions_of_containers_matter),
+        cmocka_unit_test(only_six_actions_of_containers_matter),
         cmocka_unit_test(an_event_log_that_is_no_sequence_of_objects_is_an_error),
     };
 

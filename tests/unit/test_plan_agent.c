@@ -104,6 +104,20 @@ static void agent_has_to_learn_of_what_went_between_two_outages_in_which_it_stay
     stage_clear(&s);
 }
 
+static void agent_knows_of_what_went_while_it_was_awake(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_set(&s);
+    world_remove(&s.world, s.web);
+    check(&s, REACH_UNREACHABLE, "pause-agent hold:db");
+    assert_int_equal(s.eins.disk.container_count, 1);
+    world_noise(&s.world, WORLD_RING);
+    check(&s, REACH_REACHABLE, "restore:db unpause-agent");
+    stage_clear(&s);
+}
+
 static void agent_that_need_not_learn_of_removals_is_thawed(void **unused)
 {
     struct stage s;
@@ -337,6 +351,7 @@ int main(void)
         cmocka_unit_test(agent_has_to_learn_of_what_ended_in_the_outage),
         cmocka_unit_test(agent_has_to_learn_of_what_ended_after_a_recovery_that_could_not_thaw_it),
         cmocka_unit_test(agent_has_to_learn_of_what_went_between_two_outages_in_which_it_stayed_frozen),
+        cmocka_unit_test(agent_knows_of_what_went_while_it_was_awake),
         cmocka_unit_test(agent_that_need_not_learn_of_removals_is_thawed),
         cmocka_unit_test(agent_has_to_learn_of_what_a_person_removed),
         cmocka_unit_test(agent_that_was_renamed_in_the_outage_is_found_by_its_id),

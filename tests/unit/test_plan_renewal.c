@@ -168,6 +168,41 @@ static void agent_whose_pause_is_not_among_the_events_is_renewed_to_be_safe(void
     assert_true(renews(1, INSPECT_DONE, EVENT_OTHER, "agent")); /* its health check */
 }
 
+/* While it was frozen first, it may have lost the end of what it is thought to have heard of. */
+static void agent_that_somebody_thawed_and_that_is_frozen_again_is_renewed(void **unused)
+{
+    (void)unused;
+    for (int by_eins = 0; by_eins < 2; by_eins++) {
+        struct stage s;
+
+        stage_in_outage(&s);
+        world_noise(&s.world, 2 * WORLD_STREAM);
+        world_exit(&s.world, s.web, 0);
+        world_unpause_agent(&s.world);
+        if (by_eins == 1)
+            check(&s, REACH_UNREACHABLE, "pause-agent");
+        else
+            world_pause_agent(&s.world);
+        check(&s, REACH_REACHABLE, "restore:web restore:db kill-agent await-agent");
+        stage_clear(&s);
+    }
+}
+
+static void agent_has_to_learn_also_of_what_could_not_be_inspected(void **unused)
+{
+    struct stage s;
+
+    (void)unused;
+    stage_in_outage(&s);
+    world_exit(&s.world, s.web, 0);
+    world_noise(&s.world, WORLD_RING);
+    s.how.fail_inspections = true;
+    check(&s, REACH_REACHABLE, "kill-agent await-agent");
+    assert_true(s.trial.incomplete);
+    check(&s, REACH_REACHABLE, "restore:web restore:db");
+    stage_clear(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +214,8 @@ int main(void)
         cmocka_unit_test(agent_is_renewed_when_the_removals_alone_are_more_than_it_can_hold),
         cmocka_unit_test(agent_is_renewed_to_be_safe_when_the_events_cannot_be_had),
         cmocka_unit_test(agent_whose_pause_is_not_among_the_events_is_renewed_to_be_safe),
+        cmocka_unit_test(agent_that_somebody_thawed_and_that_is_frozen_again_is_renewed),
+        cmocka_unit_test(agent_has_to_learn_also_of_what_could_not_be_inspected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,7 @@ bool world_unpause_agent(struct world *world)
         return false;
     world->agent.status = STATUS_RUNNING;
     look_anew(world); /* no: but who thawed it answers for that */
-    emit(world, EVENT_OTHER, world->agent.id, 0);
+    emit(world, EVENT_UNPAUSE, world->agent.id, 0);
     return true;
 }
 

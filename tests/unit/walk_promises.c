@@ -137,8 +137,7 @@ static void watch_thaw(struct story *story)
     for (size_t i = 0; i < WORLD_BOXES; i++) {
         const struct box *box = &story->world.boxes[i];
 
-        if (story->tracks[i].missed && !model_is_up(box->shown.status) &&
-            !id_set_has(&story->trial.unseen, story->tracks[i].id))
+        if (story->tracks[i].missed && !model_is_up(box->shown.status))
             broken(story, "%s ended, which the agent never hears of: it is thawed, not renewed", box->shown.name);
     }
 }
