@@ -213,6 +213,7 @@ def logs(docker, monkeypatch):
     docker.start()
     logs = Logs()
     yield logs
+    docker.remove_all()  # before the engine has to stop them, who do not hear it, and their log
     logs.close()
     monkeypatch.undo()
     docker.stop()

@@ -170,10 +170,10 @@ def test_an_engine_that_never_shakes_hands_is_left_in_time(host):
         assert "Docker cannot be reached" in result.log_text and result.seconds < BOUND, result
 
 
-@pytest.mark.parametrize("tls,words", [("yes", "no connection within 5 s"), ("no", "no complete reply within 7 s")])
+@pytest.mark.parametrize("tls,words", [("yes", "no connection within 5 s"), ("no", "no complete reply within 6 s")])
 def test_who_does_not_shake_hands_is_told_from_who_does_not_reply(host, tls, words):
     with contextlib.closing(Server(wait_for_leave)) as engine:
-        host.eins.conf["docker"].update(host=f"tcp://127.0.0.1:{engine.port}", tls_verify=tls, timeout=7)
+        host.eins.conf["docker"].update(host=f"tcp://127.0.0.1:{engine.port}", tls_verify=tls, timeout=6)
         assert f"{engine.port}: {words}" in host.begin(code=69).log_text
 
 
