@@ -76,27 +76,17 @@ def test_the_agent_is_killed_only_when_all_else_is_done(docker, agent, ecs_init,
     assert max(tasks) < min(agents), done
 
 
-def test_a_container_that_a_person_removed_may_have_been_missed_too(docker, agent, ecs_init, eins, outage):
+@pytest.mark.parametrize("removed", [True, False], ids=["removed", "finished"])
+def test_a_container_that_a_person_removed_or_that_finished_may_have_been_missed_too(docker, agent, ecs_init, eins, outage, removed):
     eins.conf["docker"]["agent_wait"] = LONG
     web = docker.run("web")
     outage.before()
     outage.begin()
     old = agent.id
-    docker.remove(web)
+    (docker.remove if removed else docker.finish)(web)
     flood(docker)
     outage.end()
-    assert agent.id != old and ecs_init.exits == [137]
-
-
-def test_a_container_that_finished_may_have_been_missed_too(docker, agent, ecs_init, outage):
-    job = docker.run("job")
-    outage.before()
-    outage.begin()
-    old = agent.id
-    docker.finish(job)
-    flood(docker)
-    outage.end()
-    assert agent.id != old and ecs_init.exits == [137] and docker.status(job) == "exited"
+    assert agent.id != old and ecs_init.exits == [137] and docker.exists(web) != removed
 
 
 def test_without_ecs_init_the_old_agent_is_started_again(docker, agent, missed, eins, outage):

@@ -8,7 +8,7 @@ import concurrent.futures
 import pytest
 
 from support import scripted_faults as faults
-from support.containers import DEAF, EXIT_143, FRAGILE, POLITE
+from support.containers import DEAF, EXIT_143, FRAGILE, LONG, POLITE
 from support.host import Host
 from support.wait import wait_for
 
@@ -194,7 +194,8 @@ def test_what_is_frozen_while_docker_restarts_hears_no_more_events(docker, with_
 
 @pytest.mark.parametrize("gone", ["restarted", "finished", ""])
 def test_an_agent_that_stayed_frozen_while_docker_restarted_is_renewed_if_there_is_anything_to_learn(
-        docker, with_live_restore, agent, ecs_init, outage, gone):
+        docker, with_live_restore, agent, ecs_init, eins, outage, gone):
+    eins.conf["docker"]["agent_wait"] = LONG
     web = docker.run("web")
     outage.before()
     outage.begin()

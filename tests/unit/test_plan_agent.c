@@ -75,15 +75,21 @@ static void agent_has_to_learn_of_what_ended_in_the_outage(void **unused)
     }
 }
 
+/* A recovery that did all but thaw the agent, which then was cut off from Docker's events. */
+static void leave_frozen(struct stage *s)
+{
+    stage_in_outage(s);
+    s->how.fail_kinds = 1u << OP_UNPAUSE_AGENT;
+    check(s, REACH_REACHABLE, "restore:web restore:db unpause-agent!");
+    world_restart_engine(&s->world, ENGINE_LIVE_RESTORE);
+}
+
 static void agent_has_to_learn_of_what_ended_after_a_recovery_that_could_not_thaw_it(void **unused)
 {
     struct stage s;
 
     (void)unused;
-    stage_in_outage(&s);
-    s.how.fail_kinds = 1u << OP_UNPAUSE_AGENT;
-    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent!");
-    world_restart_engine(&s.world, ENGINE_LIVE_RESTORE);
+    leave_frozen(&s);
     world_exit(&s.world, s.web, 1);
     check(&s, REACH_REACHABLE, "kill-agent await-agent");
     stage_clear(&s);
@@ -94,10 +100,7 @@ static void agent_has_to_learn_of_what_went_between_two_outages_in_which_it_stay
     struct stage s;
 
     (void)unused;
-    stage_in_outage(&s);
-    s.how.fail_kinds = 1u << OP_UNPAUSE_AGENT;
-    check(&s, REACH_REACHABLE, "restore:web restore:db unpause-agent!");
-    world_restart_engine(&s.world, ENGINE_LIVE_RESTORE);
+    leave_frozen(&s);
     world_remove(&s.world, s.web);
     check(&s, REACH_UNREACHABLE, "hold:db");
     check(&s, REACH_REACHABLE, "restore:db kill-agent await-agent");
