@@ -6,12 +6,15 @@ SIGKILL comes instead. EINS_ALL_POINTS=1 does on a real engine, and for the rare
 """
 import collections
 import itertools
+import os
+import re
 import time
 
 import pytest
 
 from support import injection
 from support.eins import Eins
+from support.host import Host
 from support.injection import ALL_POINTS, LiveScene, Scene
 from support.scripted_engine import ScriptedEngine
 
@@ -114,3 +117,18 @@ def test_into_an_outage_on_a_real_engine(survey, docker):
 
 def test_out_of_an_outage_on_a_real_engine(survey, docker):
     survey(injection.in_outage, docker, LiveScene, *(() if ALL_POINTS else (("sendto", "rename"), 4)))
+
+
+def test_the_intent_is_safe_from_a_power_loss_before_docker_is_touched(certificates, tmp_path):
+    """No kill shows what the disk has not got yet. So here the calls are read: the file, its name, its folder, and then Docker."""
+    with Host(certificates) as host:
+        host.engine.run("web")
+        host.before()
+        host.eins.prefix = ["strace", "-f", "-qq", "-y", "-s", "40", "-o", str(tmp_path / "trace"), "-e", "trace=/sync$|^rename|^sendto$"]
+        host.begin()
+    name = re.escape(os.path.basename(host.eins.state_file))
+    folder = re.escape(host.eins.folder)
+    steps = [rf"sync\(\d+<{folder}/\.{name}\.\w+", rf'rename\w*\(.*{name}"', rf"sync\(\d+<{folder}>", r'sendto\(.*"POST ']
+    calls = (tmp_path / "trace").read_text()
+    first = [re.search(step, calls) for step in steps]
+    assert all(first) and sorted(first, key=lambda found: found.start()) == first, calls
